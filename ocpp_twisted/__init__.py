@@ -1,0 +1,1 @@
+"""ocpp_twisted: a Twisted framework for the central side of OCPP-J."""

@@ -1,0 +1,29 @@
+"""Who a charge point is. Imports nothing of the package."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["Identity"]
+
+
+class Identity(NamedTuple):
+    """A charge point's id, and the name (a tenant, a site, a customer) under which it connected.
+
+    Two charge points with one id under different names are different charge points. The parts
+    are never joined: an id may contain any character but control characters.
+
+    :ivar id: the last segment of the connection URL, percent-decoded.
+    :ivar name: what ``{name}`` in the URL template matched; empty if it has none.
+    """
+
+    id: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.id}" if self.name else self.id
+
+    @classmethod
+    def of(cls, charge_point: str | Identity) -> Identity:
+        """The identity that is meant: a plain string is an id without a name."""
+        return charge_point if isinstance(charge_point, Identity) else cls(charge_point)

@@ -1,0 +1,193 @@
+"""What a version of OCPP says: its actions, their messages, and how these read and write JSON.
+
+A catalogue is data made once at import; nothing in it changes afterwards. Imports msgspec and
+its neighbours on this floor. Reading is strict first, as the version's JSON schemas say; only
+what fails there is looked at again by `ocpp_twisted.ocppj.leniency`. Writing is strict always:
+what we send has been read back by the strict reader.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from ocpp_twisted.errors import CallFault, LocalProtocolError
+from ocpp_twisted.ocppj import leniency, times
+from ocpp_twisted.ocppj.faults import fault_of
+from ocpp_twisted.ocppj.message import CustomDataType, Request, Response, Send
+from ocpp_twisted.ocppj.rules import Fault, Rules
+
+__all__ = ["Action", "Catalogue", "Sender"]
+
+
+class Sender(Enum):
+    """Who may send a request."""
+
+    CHARGE_POINT = "charge point"
+    CENTRAL_SYSTEM = "central system"
+    BOTH = "both"
+
+
+class Action:
+    """One action of one version: who sends it, its messages, and their strict readers.
+
+    :ivar name: as it stands in the CALL, for example ``BootNotification``.
+    :ivar sent_by: who may send it.
+    :ivar request: the class of its CALL's payload, or of its SEND's.
+    :ivar response: the class of its CALLRESULT's payload; None for a SEND.
+    :ivar read_request: JSON text (bytes or `msgspec.Raw`) to a request; strict, raises
+        `msgspec.MsgspecError`.
+    :ivar read_response: the same for the response; absent for a SEND.
+    """
+
+    __slots__ = ("name", "read_request", "read_response", "request", "response", "sent_by")
+
+    def __init__(self, sent_by: Sender, request: type[Request[Any]] | type[Send]) -> None:
+        self.name = request.ACTION
+        self.sent_by = sent_by
+        self.request = request
+        self.read_request = _reader(request)
+        self.response: type[Response] | None = None
+        if issubclass(request, Request):
+            self.response = request.RESPONSE
+            self.read_response = _reader(self.response)
+
+    def __repr__(self) -> str:
+        return f"<Action {self.name}, sent by {self.sent_by.value}>"
+
+
+class Catalogue:
+    """The actions of one version and the rules of its RPC layer.
+
+    :ivar rules: the version's `Rules`.
+    :ivar actions: action name to `Action`, in alphabetical order.
+    """
+
+    __slots__ = ("_preparers", "_readers", "actions", "rules")
+
+    def __init__(self, rules: Rules, actions: Iterable[Action]) -> None:
+        self.rules = rules
+        self.actions: Mapping[str, Action] = MappingProxyType(
+            {action.name: action for action in sorted(actions, key=lambda action: action.name)}
+        )
+        self._readers: dict[type, Any] = {}
+        for action in self.actions.values():
+            self._readers[action.request] = action.read_request
+            if action.response is not None:
+                self._readers[action.response] = action.read_response
+        self._preparers: dict[type, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<Catalogue OCPP {self.rules.version}, {len(self.actions)} actions>"
+
+    @property
+    def version(self) -> str:
+        """The version as people write it: ``1.6``, ``2.0``, ``2.0.1``, ``2.1``."""
+        return self.rules.version
+
+    def read_request(self, action: str, payload: bytes) -> Request[Any] | Send:
+        """The request in a CALL's or SEND's payload.
+
+        :raises CallFault: with the code that this version has for what is wrong.
+        """
+        known = self.actions.get(action)
+        if known is None:
+            raise self.fault(Fault.UNKNOWN_ACTION, f"OCPP {self.version} has no action {action}")
+        request: Request[Any] | Send = self._read(known.request, known.read_request, payload)
+        return request
+
+    def read_response(self, action: str, payload: bytes) -> Response:
+        """The response in the payload of a CALLRESULT to a CALL of `action`.
+
+        :raises CallFault: with the code that this version has for what is wrong.
+        """
+        known = self.actions[action]
+        assert known.response is not None
+        response: Response = self._read(known.response, known.read_response, payload)
+        return response
+
+    def write(self, message: Request[Any] | Response | Send) -> bytes:
+        """The JSON text of a message: compact, absent fields left out, times in UTC.
+
+        :raises LocalProtocolError: if the message is not of this version, or a value in it is not
+            what the version's schema allows.
+        """
+        kind = type(message)
+        try:
+            prepare = self._preparers[kind]
+        except KeyError:
+            prepare = self._preparer(kind)
+        try:
+            text = _encode(message if prepare is None else prepare(message))
+            self._readers[kind](text)
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise LocalProtocolError(
+                f"{kind.__name__} is not what OCPP {self.version} allows: {error}"
+            ) from error
+        return text
+
+    def mend(self, kind: type, payload: bytes) -> tuple[Any, list[str]]:
+        """What `payload` means after the strict reader of `kind` refused it.
+
+        :returns: the message, and a sentence for each place that had to be mended.
+        :raises CallFault: if it stays refused.
+        """
+        repairs: list[str] = []
+        try:
+            tree = _decode(payload)
+            if tree is None:
+                tree = {}  # null and {} mean the same at top level (OCPP-J 1.6 section 4.2.1)
+            tree = leniency.mend(tree, _type_info(kind), "$", repairs)
+            return msgspec.convert(tree, kind, dec_hook=_custom_data), repairs
+        except msgspec.ValidationError as error:
+            raise self.fault(*fault_of(str(error))) from error
+        except (msgspec.DecodeError, RecursionError) as error:
+            text = "the payload is not readable JSON"
+            raise self.fault(Fault.PAYLOAD_NOT_AN_OBJECT, text) from error
+
+    def fault(self, fault: Fault, description: str) -> CallFault:
+        """The `CallFault` that this version has for a fault."""
+        return CallFault(self.rules.codes[fault], description)
+
+    def _read(self, kind: type, reader: Any, payload: bytes) -> Any:
+        try:
+            return reader(payload)
+        except (msgspec.MsgspecError, RecursionError):
+            return self.mend(kind, payload)[0]
+
+    def _preparer(self, kind: type) -> Any:
+        if kind not in self._readers:
+            raise LocalProtocolError(f"{kind.__qualname__} is not a message of OCPP {self.version}")
+        prepare = self._preparers[kind] = times.preparer(_type_info(kind))
+        return prepare
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+#: Costs up to 2 ms a message class: too much for each message of a charge point that needs mending.
+_type_info = functools.cache(msgspec.inspect.type_info)
+
+
+def _reader(kind: type) -> Any:
+    return msgspec.json.Decoder(kind, dec_hook=_custom_data).decode
+
+
+def _custom_data(kind: type, value: Any) -> Any:
+    """Read the one class here that msgspec does not know: its ``dec_hook``."""
+    if kind is not CustomDataType:
+        raise NotImplementedError(kind)
+    if not isinstance(value, dict):
+        raise ValueError(f"Expected `object`, got `{type(value).__name__}`")
+    vendor_id = value.get("vendorId")
+    if "vendorId" not in value:
+        raise ValueError("Object missing required field `vendorId`")
+    if not isinstance(vendor_id, str):
+        raise ValueError(f"Expected `str`, got `{type(vendor_id).__name__}` in `vendorId`")
+    if len(vendor_id) > 255:
+        raise ValueError("Expected `str` of length <= 255 in `vendorId`")
+    return CustomDataType(value)

@@ -1,0 +1,435 @@
+"""One connection's RPC state: what is being answered, what waits to be called, what is due.
+
+Imports its floor only. No clock: `now` is an argument, in seconds on the caller's clock. No
+output: what is to be sent is returned. Source: OCPP-J 1.6 section 4.1, OCPP 2.1 part 4
+sections 4.1 and 4.2.
+
+The two directions are independent. What the peer calls is answered in any order, each CALL
+once. What we call passes through these states, one call at a time in WAITING::
+
+    call() --> QUEUED --next_frame()--> WAITING --CALLRESULT, CALLERROR--> ENDED
+                  |                        |
+                  +--cancel(), expire(), close(): ENDED-+
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from ocpp_twisted.errors import (
+    CallErrorReceived,
+    CallFailed,
+    CallFault,
+    CallTimedOut,
+    ConnectionLost,
+    InvalidResponse,
+    LocalProtocolError,
+    NotConnected,
+    QueueFull,
+)
+from ocpp_twisted.ocppj import frames
+from ocpp_twisted.ocppj.catalogue import Action, Catalogue
+from ocpp_twisted.ocppj.frames import Call, CallError, CallResult, CallResultError, FrameFault
+from ocpp_twisted.ocppj.message import Request, Response, Send
+from ocpp_twisted.ocppj.rules import Fault, MessageType
+
+__all__ = [
+    "CallAnswered",
+    "CallEnded",
+    "CallReceived",
+    "CallState",
+    "Event",
+    "OutgoingCall",
+    "Rejected",
+    "ResultRefused",
+    "SendReceived",
+    "Session",
+]
+
+
+class CallState(Enum):
+    """Where a call of ours stands."""
+
+    QUEUED = "queued"
+    WAITING = "waiting"
+    ENDED = "ended"
+
+
+class OutgoingCall:
+    """A call of ours on its way.
+
+    :ivar request: what is asked.
+    :ivar deadline: seconds on the caller's clock when it is given up.
+    :ivar state: see `CallState`.
+    :ivar owner: whatever the caller keeps with it.
+    """
+
+    __slots__ = ("deadline", "frame", "message_id", "owner", "request", "state")
+
+    def __init__(
+        self, message_id: str, request: Request[Any], frame: bytes, deadline: float, owner: Any
+    ) -> None:
+        self.message_id = message_id
+        self.request = request
+        self.frame = frame
+        self.deadline = deadline
+        self.owner = owner
+        self.state = CallState.QUEUED
+
+
+class CallReceived(Struct, gc=False):
+    """The peer calls: answer it with `Session.result` or `Session.error`, once.
+
+    :ivar repairs: a sentence for each place of the payload that had to be mended.
+    """
+
+    message_id: str
+    action: Action
+    request: Request[Any]
+    repairs: list[str] | None = None
+
+
+class SendReceived(Struct):
+    """The peer sends something that it wants no answer to (OCPP 2.1)."""
+
+    action: Action
+    message: Send
+
+
+class CallAnswered(Struct):
+    """A call of ours has its CALLRESULT."""
+
+    call: OutgoingCall
+    response: Response
+    repairs: list[str] | None = None
+
+
+class CallEnded(Struct):
+    """A call of ours has ended without a CALLRESULT.
+
+    :ivar reply: a CALLRESULTERROR to send, if the version has it and the answer was unreadable.
+    """
+
+    call: OutgoingCall
+    error: CallFailed
+    reply: bytes | None = None
+
+
+class ResultRefused(Struct):
+    """The peer could not read our CALLRESULT (CALLRESULTERROR, OCPP 2.1)."""
+
+    message_id: str
+    error: CallErrorReceived
+
+
+class Rejected(Struct):
+    """The peer sent something that goes no further.
+
+    :ivar why: a sentence for the log.
+    :ivar reply: the CALLERROR to send; None where the version wants silence.
+    """
+
+    why: str
+    reply: bytes | None = None
+
+
+Event = CallReceived | SendReceived | CallAnswered | CallEnded | ResultRefused | Rejected
+
+
+class Session:
+    """The RPC state of one connection.
+
+    :param catalogue: the version that the connection has agreed on.
+    :param new_id: makes message ids that this charge point has never seen from us.
+    :param queue_limit: how many calls may be queued, the waiting one not counted.
+    """
+
+    __slots__ = (
+        "_actions",
+        "_answering",
+        "_new_id",
+        "_queue",
+        "_waiting",
+        "catalogue",
+        "queue_limit",
+    )
+
+    def __init__(
+        self, catalogue: Catalogue, new_id: Callable[[], str], queue_limit: int = 64
+    ) -> None:
+        self.catalogue = catalogue
+        self.queue_limit = queue_limit
+        self._actions = catalogue.actions
+        self._new_id = new_id
+        self._answering: set[str] = set()
+        self._queue: deque[OutgoingCall] = deque()
+        self._waiting: OutgoingCall | None = None
+
+    @property
+    def answering(self) -> int:
+        """How many CALLs of the peer have no answer yet."""
+        return len(self._answering)
+
+    @property
+    def queued(self) -> int:
+        """How many calls of ours have not been sent yet."""
+        return len(self._queue)
+
+    def receive(self, data: bytes) -> Event:
+        """Take one message from the peer.
+
+        :param data: one WebSocket text message, UTF-8.
+        """
+        try:
+            frame = frames.decode(data)
+        except FrameFault as fault:
+            return self._faulty(fault)
+        kind = type(frame)
+        if kind is Call:
+            return self._call(frame)  # type: ignore[arg-type]
+        if kind is CallResult:
+            return self._call_result(frame)  # type: ignore[arg-type]
+        if kind is CallError:
+            return self._call_error(frame)  # type: ignore[arg-type]
+        message_type = MessageType.CALLRESULTERROR if kind is CallResultError else MessageType.SEND
+        if message_type not in self.catalogue.rules.message_types:
+            return self._unknown_type(message_type, frame.id)
+        if kind is CallResultError:
+            return ResultRefused(frame.id, _received(frame))  # type: ignore[arg-type]
+        return self._send(frame)  # type: ignore[arg-type]
+
+    def result(self, message_id: str, response: Response) -> bytes:
+        """The CALLRESULT to a CALL of the peer.
+
+        :raises LocalProtocolError: if that CALL has been answered, or the version's schema does
+            not allow the response (the CALL then still wants its answer).
+        """
+        payload = self.catalogue.write(response)
+        self._answered(message_id)
+        return frames.encode_result(message_id, payload)
+
+    def error(self, message_id: str, fault: CallFault) -> bytes:
+        """The CALLERROR to a CALL of the peer.
+
+        :raises LocalProtocolError: if that CALL has been answered.
+        :raises TypeError: or ValueError, if the fault's details are not JSON (the CALL then still
+            wants its answer).
+        """
+        frame = self._encode_error(MessageType.CALLERROR, message_id, fault)
+        self._answered(message_id)
+        return frame
+
+    def call(
+        self, request: Request[Any], now: float, timeout: float, owner: Any = None
+    ) -> OutgoingCall:
+        """Queue a call; `next_frame` sends it when its turn comes.
+
+        :param timeout: seconds until it is given up, its time in the queue included.
+        :raises QueueFull: if `queue_limit` calls are queued.
+        :raises LocalProtocolError: if the version's schema does not allow the request.
+        """
+        if len(self._queue) >= self.queue_limit:
+            raise QueueFull(f"{len(self._queue)} calls wait for this charge point already")
+        message_id = self._new_id()
+        payload = self.catalogue.write(request)
+        frame = frames.encode_call(MessageType.CALL, message_id, request.ACTION, payload)
+        call = OutgoingCall(message_id, request, frame, now + timeout, owner)
+        self._queue.append(call)
+        return call
+
+    def send(self, message: Send) -> bytes:
+        """A SEND, which waits for nothing and nobody (OCPP 2.1).
+
+        :raises LocalProtocolError: if the version has no such message.
+        """
+        payload = self.catalogue.write(message)
+        return frames.encode_call(MessageType.SEND, self._new_id(), message.ACTION, payload)
+
+    def next_frame(self) -> bytes | None:
+        """The next CALL to send; None while one waits for its answer, or none is queued."""
+        if self._waiting is not None or not self._queue:
+            return None
+        call = self._waiting = self._queue.popleft()
+        call.state = CallState.WAITING
+        return call.frame
+
+    def cancel(self, call: OutgoingCall) -> None:
+        """Forget a queued call. One that was sent stays until its answer or its deadline."""
+        if call.state is CallState.QUEUED:
+            self._queue.remove(call)
+            call.state = CallState.ENDED
+
+    def deadline(self) -> float | None:
+        """Seconds, on the caller's clock, when `expire` is due; None if nothing waits."""
+        deadlines = [call.deadline for call in self._queue]
+        if self._waiting is not None:
+            deadlines.append(self._waiting.deadline)
+        return min(deadlines, default=None)
+
+    def expire(self, now: float) -> list[CallEnded]:
+        """End the calls whose time is over; `next_frame` may have something to send then."""
+        ended: list[CallEnded] = []
+        waiting = self._waiting
+        if waiting is not None and waiting.deadline <= now:
+            self._waiting = None
+            text = f"no answer to {waiting.request.ACTION} in time"
+            ended.append(_end(waiting, CallTimedOut(text, sent=True)))
+        if self._queue:
+            late = [call for call in self._queue if call.deadline <= now]
+            for call in late:
+                self._queue.remove(call)
+                text = f"{call.request.ACTION} was not sent in time: earlier calls still waited"
+                ended.append(_end(call, CallTimedOut(text, sent=False)))
+        return ended
+
+    def close(self) -> list[CallEnded]:
+        """End everything, because the connection has ended."""
+        ended = []
+        if self._waiting is not None:
+            text = f"the connection ended before the answer to {self._waiting.request.ACTION}"
+            ended.append(_end(self._waiting, ConnectionLost(text)))
+        for call in self._queue:
+            text = f"the connection ended before {call.request.ACTION} was sent"
+            ended.append(_end(call, NotConnected(text)))
+        self._waiting = None
+        self._queue.clear()
+        self._answering.clear()
+        return ended
+
+    def _answered(self, message_id: str) -> None:
+        try:
+            self._answering.remove(message_id)
+        except KeyError:
+            raise LocalProtocolError(f"no CALL {message_id!r} waits for an answer") from None
+
+    def _call(self, frame: Call) -> Event:
+        message_id = frame.id
+        if message_id in self._answering:
+            return Rejected(f"CALL {message_id!r} came again while it is being handled")
+        action = self._actions.get(frame.action)
+        repairs = None
+        try:
+            if action is None:
+                raise self._unknown_action(frame.action)
+            if action.response is None:
+                text = f"{frame.action} is a SEND, not a CALL"
+                raise self.catalogue.fault(Fault.UNSUPPORTED_ACTION, text)
+            try:
+                request = action.read_request(frame.payload)
+            except (msgspec.MsgspecError, RecursionError):
+                request, repairs = self.catalogue.mend(action.request, frame.payload)
+        except CallFault as fault:
+            reply = self._encode_error(MessageType.CALLERROR, message_id, fault)
+            return Rejected(f"CALL {frame.action[:50]}: {_short(fault)}", reply)
+        self._answering.add(message_id)
+        return CallReceived(message_id, action, request, repairs)
+
+    def _send(self, frame: frames.Send) -> Event:
+        action = self._actions.get(frame.action)
+        if action is None or action.response is not None:
+            return Rejected(f"{frame.action[:50]!r} is no SEND of OCPP {self.catalogue.version}")
+        try:
+            message = self.catalogue.read_request(frame.action, frame.payload)
+        except CallFault as fault:
+            return Rejected(f"SEND {frame.action}: {_short(fault)}")
+        return SendReceived(action, message)  # type: ignore[arg-type]
+
+    def _call_result(self, frame: CallResult) -> Event:
+        call = self._waiting
+        if call is None or call.message_id != frame.id:
+            return Rejected(f"CALLRESULT {frame.id[:50]!r} answers no call that waits")
+        self._waiting = None
+        action = self._actions[call.request.ACTION]
+        repairs = None
+        try:
+            response = action.read_response(frame.payload)
+        except (msgspec.MsgspecError, RecursionError):
+            try:
+                assert action.response is not None
+                response, repairs = self.catalogue.mend(action.response, frame.payload)
+            except CallFault as fault:
+                return self._invalid_response(call, fault)
+        call.state = CallState.ENDED
+        return CallAnswered(call, response, repairs)
+
+    def _call_error(self, frame: CallError) -> Event:
+        call = self._waiting
+        # A peer that could not read our message id answers with the one for that (part 4, 4.2.3).
+        ids = (call.message_id, self.catalogue.rules.unreadable_id) if call is not None else ()
+        if call is None or frame.id not in ids:
+            return Rejected(
+                f"CALLERROR {frame.id[:50]!r} answers no call that waits: "
+                f"{frame.code[:50]} {frame.description[:255]!r}"
+            )
+        self._waiting = None
+        return _end(call, _received(frame))
+
+    def _faulty(self, fault: FrameFault) -> Event:
+        """A message that is no frame: end the call that it was to answer, or answer it."""
+        rules = self.catalogue.rules
+        message_type, message_id = fault.message_type, fault.message_id
+        if message_type in (MessageType.CALLRESULT, MessageType.CALLERROR):
+            call = self._waiting
+            if call is None or call.message_id != message_id:
+                return Rejected(f"{MessageType(message_type).name} ignored: {fault}")
+            self._waiting = None
+            wrong = self.catalogue.fault(Fault.MALFORMED_FRAME, str(fault))
+            if message_type == MessageType.CALLERROR:
+                return _end(call, InvalidResponse(str(wrong)))
+            return self._invalid_response(call, wrong)
+        if message_type is not None and message_type not in rules.message_types:
+            return self._unknown_type(message_type, message_id)
+        if message_type in (MessageType.SEND, MessageType.CALLRESULTERROR):
+            return Rejected(f"{MessageType(message_type).name} ignored: {fault}")
+        return self._reject(Fault.MALFORMED_FRAME, message_id, str(fault))
+
+    def _unknown_type(self, message_type: int, message_id: str | None) -> Rejected:
+        text = f"message type {message_type} is not known to OCPP {self.catalogue.version}"
+        if not self.catalogue.rules.answers_unknown_types:
+            return Rejected(text)
+        return self._reject(Fault.UNKNOWN_MESSAGE_TYPE, message_id, text)
+
+    def _reject(self, fault: Fault, message_id: str | None, text: str) -> Rejected:
+        if message_id is None:
+            message_id = self.catalogue.rules.unreadable_id
+        if message_id is None or message_id in self._answering:
+            return Rejected(text)
+        wrong = self.catalogue.fault(fault, text)
+        return Rejected(text, self._encode_error(MessageType.CALLERROR, message_id, wrong))
+
+    def _unknown_action(self, action: str) -> CallFault:
+        text = f"OCPP {self.catalogue.version} has no action {action[:50]!r}"
+        return self.catalogue.fault(Fault.UNKNOWN_ACTION, text)
+
+    def _invalid_response(self, call: OutgoingCall, fault: CallFault) -> CallEnded:
+        reply = None
+        if self.catalogue.rules.answers_results:
+            reply = self._encode_error(MessageType.CALLRESULTERROR, call.message_id, fault)
+        text = f"the answer to {call.request.ACTION} is not one: {_short(fault)}"
+        return _end(call, InvalidResponse(text), reply)
+
+    def _encode_error(self, message_type: MessageType, message_id: str, fault: CallFault) -> bytes:
+        rules = self.catalogue.rules
+        description = fault.description[: rules.description_limit]
+        code = rules.spell(fault.code)
+        return frames.encode_error(message_type, message_id, code, description, fault.details)
+
+
+def _end(call: OutgoingCall, error: CallFailed, reply: bytes | None = None) -> CallEnded:
+    call.state = CallState.ENDED
+    return CallEnded(call, error, reply)
+
+
+def _short(fault: CallFault) -> str:
+    """The fault for a log: the peer's field names and values in it may be of any length."""
+    return f"{fault.code}: {fault.description[:255]}"
+
+
+def _received(frame: CallError | CallResultError) -> CallErrorReceived:
+    return CallErrorReceived(frame.code, frame.description, frame.details)
