@@ -1,0 +1,1 @@
+"""The generated messages, held against the JSON schemas they are made from."""
