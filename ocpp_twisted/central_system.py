@@ -1,0 +1,165 @@
+"""Who is connected: the one place that knows every charge point of this process.
+
+Imports connections and what is below them. Owns the connections that a server brings
+(`IConnectionOwner`) and calls charge points (`IActiveCaller`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
+from types import MappingProxyType
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ocpp_twisted.connection import Connection, Limits
+from ocpp_twisted.deadlines import Deadlines
+from ocpp_twisted.errors import NotConnected
+from ocpp_twisted.identity import Identity
+from ocpp_twisted.interfaces import (
+    IActionPlugin,
+    IActiveCaller,
+    IChargePoint,
+    IConnectionOwner,
+    IMessageTransport,
+)
+from ocpp_twisted.ocppj.catalogue import Catalogue
+from ocpp_twisted.ocppj.message import Request, ResponseT_co
+from ocpp_twisted.routing import routes
+from ocpp_twisted.versions import CATALOGUES
+
+__all__ = ["CentralSystem"]
+
+_log = Logger()
+
+
+@implementer(IActiveCaller, IConnectionOwner)
+class CentralSystem:
+    """The charge points of this process, and their plug-ins.
+
+    :param action_plugins: the first that has a handler for a request answers it; all of them
+        hear of everything else.
+    :param clock: the reactor, or a `twisted.internet.task.Clock` in tests.
+    :param catalogues: the versions to speak; all by default.
+    :param limits: what one connection may use.
+    """
+
+    def __init__(
+        self,
+        action_plugins: Sequence[IActionPlugin],
+        clock: IReactorTime,
+        catalogues: Iterable[Catalogue] = CATALOGUES.values(),
+        limits: Limits | None = None,
+    ) -> None:
+        self._plugins = tuple(action_plugins)
+        self._clock = clock
+        self._limits = limits if limits is not None else Limits()
+        self._deadlines = Deadlines(clock)
+        self._versions = {
+            catalogue.rules.subprotocol: (catalogue, routes(catalogue, self._plugins))
+            for catalogue in catalogues
+        }
+        self._connections: dict[Identity, Connection] = {}
+        self._all_gone: Deferred[None] | None = None
+        # Message ids differ from all that any process ever sent: 2.x wants them unique for each
+        # charge point, not for each connection (2.1 part 4, section 4.1.4).
+        prefix, numbers = secrets.token_hex(8), count(1)
+        self._new_id = lambda: f"{prefix}-{next(numbers)}"
+
+    @property
+    def subprotocols(self) -> Sequence[str]:
+        """See `IConnectionOwner.subprotocols`."""
+        return tuple(self._versions)
+
+    @property
+    def charge_points(self) -> Mapping[Identity, IChargePoint]:
+        """The charge points that are connected now: a live, read-only view."""
+        return MappingProxyType(self._connections)
+
+    def call(
+        self,
+        charge_point: str | Identity,
+        request: Request[ResponseT_co],
+        timeout: float | None = None,
+    ) -> Deferred[ResponseT_co]:
+        """See `IActiveCaller.call`."""
+        connection = self._connections.get(Identity.of(charge_point))
+        if connection is None:
+            return fail(NotConnected(f"{charge_point} is not connected"))
+        return connection.call(request, timeout)
+
+    def connection_made(
+        self, identity: Identity, subprotocol: str, transport: IMessageTransport
+    ) -> Connection:
+        """See `IConnectionOwner.connection_made`. The newest connection wins."""
+        catalogue, handlers = self._versions[subprotocol]
+        connection = Connection(
+            identity,
+            catalogue,
+            handlers,
+            transport,
+            self._deadlines,
+            self._new_id,
+            self._connection_ended,
+            self._limits,
+        )
+        old = self._connections.get(identity)
+        self._connections[identity] = connection
+        _log.info("charge point online: {charge_point}", charge_point=connection)
+        if old is not None:
+            old.replace()
+        self._tell("charge_point_online", connection)
+        if self._all_gone is not None:
+            connection.finish()
+        return connection
+
+    def stop(self, grace: float) -> Deferred[None]:
+        """Close every connection with 1001.
+
+        :param grace: seconds for the CALLs that are open, in either direction, to be answered.
+        :returns: a Deferred that fires when all connections have ended.
+        """
+        if not self._connections:
+            return succeed(None)
+        all_gone = self._all_gone = Deferred()
+        late = self._clock.callLater(grace, self._close_all)
+        for connection in list(self._connections.values()):
+            connection.finish()
+
+        def gone(result: None) -> None:
+            if late.active():
+                late.cancel()
+
+        return all_gone.addCallback(gone)
+
+    def _close_all(self) -> None:
+        for connection in list(self._connections.values()):
+            connection.close(1001, "the central system stops")
+
+    def _connection_ended(self, connection: Connection, reason: str) -> None:
+        seconds = self._clock.seconds() - connection.since
+        _log.info(
+            "connection ended after {seconds:.1f} s: {charge_point}: {reason}",
+            charge_point=connection,
+            seconds=seconds,
+            reason=reason,
+        )
+        if self._connections.get(connection.identity) is not connection:
+            return  # replaced: the charge point is online on its new connection
+        del self._connections[connection.identity]
+        self._tell("charge_point_offline", connection, reason, seconds)
+        if not self._connections and self._all_gone is not None:
+            all_gone, self._all_gone = self._all_gone, None
+            all_gone.callback(None)
+
+    def _tell(self, hook: str, *arguments: Any) -> None:
+        for plugin in self._plugins:
+            try:
+                getattr(plugin, hook)(*arguments)
+            except Exception:
+                _log.failure("{hook} of {plugin} failed", hook=hook, plugin=plugin.name)

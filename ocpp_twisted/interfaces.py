@@ -1,0 +1,215 @@
+"""Every interface of the library, as promises.
+
+Imports zope.interface, Twisted's names and the lower floors only. "Fires" speaks of
+Deferreds; where a handler may return "a value", it may also return a Deferred of it or be a
+coroutine function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.plugin import IPlugin
+from zope.interface import Attribute, Interface
+
+from ocpp_twisted.errors import CallErrorReceived
+from ocpp_twisted.identity import Identity
+from ocpp_twisted.ocppj.message import Request, Response, ResponseT_co, Send
+
+__all__ = [
+    "AnsweredHandler",
+    "IActionPlugin",
+    "IActiveCallPlugin",
+    "IActiveCaller",
+    "IChargePoint",
+    "IConnectionOwner",
+    "IMessageReceiver",
+    "IMessageTransport",
+    "IPluginDeclaration",
+    "RequestHandler",
+    "ResponseHandler",
+]
+
+#: ``handler(charge_point, request)``, see `IActionPlugin.request_handler`.
+RequestHandler = Callable[["IChargePoint", Any], Any]
+#: ``handler(charge_point, request, response)``, see `IActionPlugin.answered_handler`.
+AnsweredHandler = Callable[["IChargePoint", Any, Any], Any]
+#: ``handler(charge_point, request, outcome)``, see `IActionPlugin.response_handler`.
+ResponseHandler = Callable[["IChargePoint", Any, Response | CallErrorReceived], Any]
+
+
+class IActiveCaller(Interface):
+    """Sends commands to charge points, wherever they are connected."""
+
+    def call(
+        charge_point: str | Identity,
+        request: Request[ResponseT_co],
+        timeout: float | None = None,
+    ) -> Deferred[ResponseT_co]:
+        """Send a request of the version that the charge point speaks.
+
+        Safe to use from anywhere in the reactor thread, handlers included. The calls to one
+        charge point are sent in their order, one at a time, as OCPP-J demands (1.6 section
+        4.1.1, 2.1 part 4 section 4.1.1); those to different charge points do not wait for each
+        other.
+
+        :param charge_point: an id (str), or an `ocpp_twisted.identity.Identity`.
+        :param request: a `Request`, for example ``v16.ResetRequest(type="Soft")``.
+        :param timeout: seconds until the call is given up, waiting in the queue included; None
+            for the configured default.
+        :returns: a Deferred that fires with the typed response. Its errbacks are
+            `CallErrorReceived`, `CallTimedOut`, `NotConnected`, `ConnectionLost`, `QueueFull`,
+            `InvalidResponse` (all `CallFailed`), and `LocalProtocolError` if the request is not
+            what the version allows; nothing was sent then.
+        """
+
+
+class IChargePoint(Interface):
+    """A charge point that is, or was, connected; what handlers get."""
+
+    identity = Attribute("Its `Identity`: id and name.")
+    id = Attribute("Its id (str), for short.")
+    version = Attribute('The OCPP version of this connection (str): "1.6", "2.0", "2.0.1", "2.1".')
+    peer = Attribute("Where it connects from (str), for logs.")
+    connected = Attribute("Whether this connection is still up (bool).")
+
+    def call(
+        request: Request[ResponseT_co], timeout: float | None = None
+    ) -> Deferred[ResponseT_co]:
+        """Send it a request over this connection, as `IActiveCaller.call`."""
+
+    def send(message: Send) -> None:
+        """Send it a SEND (OCPP 2.1), which has no answer.
+
+        :raises NotConnected: if the connection has ended.
+        :raises LocalProtocolError: if its version has no such message.
+        """
+
+    def close(code: int = 1000, reason: str = "") -> None:
+        """Close the connection with a WebSocket close code and a reason of at most 123 bytes."""
+
+
+class IActionPlugin(IPlugin):
+    """Passive: answers what charge points ask, and hears what becomes of our calls.
+
+    `ocpp_twisted.plugin.ActionPlugin` is the usual way to write one. Handlers are asked for once,
+    at the start; what they do later is up to them.
+    """
+
+    name = Attribute("By which the command line and the configuration choose it (str).")
+
+    def start(caller: IActiveCaller, config: Mapping[str, Any]) -> Deferred[None] | None:
+        """The server is about to listen.
+
+        :param caller: provides `IActiveCaller`.
+        :param config: a mapping, this plug-in's part of the configuration.
+        :returns: None, or a Deferred; the server listens when it has fired. A failure stops the
+            start with its text.
+        """
+
+    def stop() -> Deferred[None] | None:
+        """The last charge point has been disconnected; may return a Deferred."""
+
+    def request_handler(version: str, action: str) -> RequestHandler | None:
+        """The handler for an action of a version, or None if this plug-in has none.
+
+        It is called as ``handler(charge_point, request)`` with an `IChargePoint` and the typed
+        request, once for each CALL, the CALLs of one charge point in the order of their arrival,
+        and returns the typed response. It may raise `CallFault` to answer with a CALLERROR; any
+        other exception is logged and answered with InternalError. For a SEND (OCPP 2.1) what it
+        returns is not used. An action for which no plug-in has a handler is answered with
+        NotSupported.
+        """
+
+    def answered_handler(version: str, action: str) -> AnsweredHandler | None:
+        """What is to be done once the CALLRESULT to an action has been written, or None.
+
+        It is called as ``handler(charge_point, request, response)``.
+        """
+
+    def response_handler(version: str, action: str) -> ResponseHandler | None:
+        """What hears the answers to our own calls of an action, or None.
+
+        It is called as ``handler(charge_point, request, outcome)`` after the caller's Deferred
+        has fired; `outcome` is the typed response or a `CallErrorReceived`.
+        """
+
+    def charge_point_online(charge_point: IChargePoint) -> None:
+        """A charge point has connected; it may be called from now on."""
+
+    def charge_point_offline(charge_point: IChargePoint, reason: str, seconds: float) -> None:
+        """A charge point has no connection any more (one that was replaced is still online).
+
+        :param reason: a sentence (str).
+        :param seconds: how long it was connected (float).
+        """
+
+
+class IActiveCallPlugin(IPlugin):
+    """Active: sends commands to charge points, for example on behalf of an HTTP client."""
+
+    name = Attribute("By which the command line and the configuration choose it (str).")
+
+    def start(caller: IActiveCaller, config: Mapping[str, Any]) -> Deferred[None] | None:
+        """The server is about to listen; parameters and result as `IActionPlugin.start`."""
+
+    def stop() -> Deferred[None] | None:
+        """The server stops, charge points are still connected; may return a Deferred."""
+
+
+class IPluginDeclaration(IPlugin):
+    """Tells of a plug-in without importing it; what a ``twisted/plugins`` file should hold."""
+
+    name = Attribute("The plug-in's name (str).")
+    kind = Attribute("`IActionPlugin` or `IActiveCallPlugin`.")
+
+    def load() -> Any:
+        """Import and make the plug-in.
+
+        :returns: an object that provides `kind`, a new one for each call.
+        """
+
+
+class IMessageTransport(Interface):
+    """What carries one connection's text messages, for example a WebSocket."""
+
+    peer = Attribute("Where the other end is (str), for logs.")
+
+    def send_message(data: bytes) -> None:
+        """Send one text message (bytes, UTF-8); does nothing once the connection is closing."""
+
+    def close(code: int, reason: str) -> None:
+        """Begin the closing handshake; calling it again does nothing."""
+
+    def pause_receiving() -> None:
+        """Read nothing more from the peer until `resume_receiving`."""
+
+    def resume_receiving() -> None:
+        """Read on."""
+
+
+class IMessageReceiver(Interface):
+    """What takes one connection's text messages."""
+
+    def receive(data: bytes) -> None:
+        """Take one text message (bytes, UTF-8); never raises."""
+
+    def lost(reason: str) -> None:
+        """The connection has ended (reason: a sentence). Called once, the last call of all."""
+
+
+class IConnectionOwner(Interface):
+    """To whom the server's connections belong."""
+
+    subprotocols = Attribute("The WebSocket subprotocols it speaks (sequence of str).")
+
+    def connection_made(
+        identity: Identity, subprotocol: str, transport: IMessageTransport
+    ) -> IMessageReceiver:
+        """A charge point has connected and agreed on a subprotocol.
+
+        :param transport: provides `IMessageTransport`.
+        :returns: provides `IMessageReceiver`.
+        """
