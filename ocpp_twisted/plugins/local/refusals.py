@@ -1,0 +1,69 @@
+"""Actions: what asks for a feature that this plug-in does not have.
+
+Sources: OCPP 1.6 section 4.3; OCPP 2.x use cases K15, K17 and P02. Those of 2.1 alone are in no
+text here but the schemas: of Accepted and Rejected, Rejected is what is true.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ocpp_twisted import v21
+from ocpp_twisted.interfaces import IChargePoint
+from ocpp_twisted.ocppj.message import Request, Response
+from ocpp_twisted.plugin import ActionPlugin, on
+from ocpp_twisted.plugins.local.messages import answer, requests
+
+__all__ = ["UNSUPPORTED", "Refusals"]
+
+#: A StatusInfo, which 2.0 does not have (OCPP 2.x part 2, appendix 5).
+UNSUPPORTED = {"reasonCode": "UnsupportedRequest"}
+
+
+class Refusals(ActionPlugin):
+    """Says no, and so that the charge point can go on."""
+
+    @on(*requests("DataTransfer"))
+    def data_transfer(self, charge_point: IChargePoint, request: Request[Any]) -> Response:
+        """UnknownVendorId without data, for no vendor is known here (1.6 section 4.3)."""
+        return answer(request, status="UnknownVendorId")
+
+    @on(*requests("NotifyEVChargingNeeds"))
+    def notify_ev_charging_needs(
+        self, charge_point: IChargePoint, request: Request[Any]
+    ) -> Response:
+        """Rejected: Accepted and Processing would promise a charging profile (K15)."""
+        return answer(request, status="Rejected", statusInfo=UNSUPPORTED)
+
+    @on(v21.OpenPeriodicEventStreamRequest)
+    def open_periodic_event_stream(
+        self, charge_point: IChargePoint, request: v21.OpenPeriodicEventStreamRequest
+    ) -> Response:
+        """Rejected: nobody here would read the stream."""
+        return answer(request, status="Rejected", statusInfo=UNSUPPORTED)
+
+    @on(v21.NotifyPeriodicEventStream)
+    def notify_periodic_event_stream(
+        self, charge_point: IChargePoint, message: v21.NotifyPeriodicEventStream
+    ) -> None:
+        """Dropped: a SEND has no answer, and no stream was opened."""
+
+    @on(v21.PullDynamicScheduleUpdateRequest)
+    def pull_dynamic_schedule_update(
+        self, charge_point: IChargePoint, request: v21.PullDynamicScheduleUpdateRequest
+    ) -> Response:
+        """Rejected: no charging profile was made here, so there is no update of one."""
+        return answer(request, status="Rejected", statusInfo=UNSUPPORTED)
+
+    @on(v21.VatNumberValidationRequest)
+    def vat_number_validation(
+        self, charge_point: IChargePoint, request: v21.VatNumberValidationRequest
+    ) -> Response:
+        """Rejected, with what was asked: the number was not checked, and the reason says so."""
+        return answer(
+            request,
+            status="Rejected",
+            statusInfo=UNSUPPORTED,
+            vatNumber=request.vatNumber,
+            evseId=request.evseId,
+        )
