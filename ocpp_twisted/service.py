@@ -1,0 +1,271 @@
+"""The server: plug-ins, a central system and listening sockets, put together and run.
+
+The top floor: imports everyone. ``twistd ocpp`` runs `makeService`; a program of your own makes
+a `Server` from `Settings` and starts it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import (
+    Deferred,
+    gatherResults,
+    inlineCallbacks,
+    maybeDeferred,
+)
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory
+from twisted.internet.ssl import CertificateOptions
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+
+from ocpp_twisted.central_system import CentralSystem
+from ocpp_twisted.connection import Limits
+from ocpp_twisted.errors import ConfigurationError
+from ocpp_twisted.interfaces import IActionPlugin, IActiveCallPlugin
+from ocpp_twisted.options import Options
+from ocpp_twisted.versions import CATALOGUES
+from ocpp_twisted.websocket.server import OCPPServerFactory, WebSocketOptions
+from ocpp_twisted.websocket.tls import development_certificate, server_context
+
+__all__ = ["Options", "Server", "Settings", "makeService"]
+
+_log = Logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a server is to do.
+
+    :ivar ws: Twisted endpoint descriptions to listen on, for example ``tcp:9000``.
+    :ivar wss: the same for WebSockets over TLS.
+    :ivar tls: the certificate's and the private key's file; None for a development certificate,
+        kept in `data_directory`.
+    :ivar action_plugins: the first that handles a request answers it.
+    :ivar active_plugins: what sends commands.
+    :ivar plugin_config: plug-in name to what its ``start`` gets.
+    :ivar grace: seconds that open calls have to end when the server stops.
+    """
+
+    ws: Sequence[str] = ()
+    wss: Sequence[str] = ()
+    tls: tuple[Path, Path] | None = None
+    data_directory: Path = Path("ocpp-data")
+    action_plugins: Sequence[IActionPlugin] = ()
+    active_plugins: Sequence[IActiveCallPlugin] = ()
+    plugin_config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    websocket: WebSocketOptions = field(default_factory=WebSocketOptions)
+    limits: Limits = field(default_factory=Limits)
+    grace: float = 10.0
+
+
+class _TLSFactory(TLSMemoryBIOFactory):
+    """TLS around a factory that may refuse a socket, which Twisted's does not expect."""
+
+    wrappedFactory: OCPPServerFactory
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        return super().buildProtocol(addr) if self.wrappedFactory.accepting else None
+
+
+class Server(Service):
+    """Listens for charge points from `startService` until the Deferred of `stopService` fires.
+
+    :ivar central_system: knows the charge points, and calls them.
+    :raises ConfigurationError: if the certificate cannot be used.
+    """
+
+    def __init__(self, settings: Settings, reactor: Any) -> None:
+        self.settings = settings
+        self.central_system = CentralSystem(
+            settings.action_plugins, reactor, limits=settings.limits
+        )
+        self._reactor = reactor
+        self._factory = OCPPServerFactory(self.central_system, reactor, settings.websocket)
+        self._listeners: list[tuple[str, str, IProtocolFactory]] = [
+            ("ws", description, self._factory) for description in settings.ws
+        ]
+        if settings.wss:
+            secure = _TLSFactory(self._tls_context(), False, self._factory)
+            secure.noisy = False
+            self._listeners += [("wss", description, secure) for description in settings.wss]
+        self._factory.accepting = False
+        self._ports: list[IListeningPort] = []
+        self._bound: Deferred[None] | None = None
+        self._started: list[Any] = []
+
+    @property
+    def addresses(self) -> list[IAddress]:
+        """Where it listens: those of `Settings.ws`, then those of `Settings.wss`."""
+        return [port.getHost() for port in self._ports]
+
+    def privilegedStartService(self) -> None:
+        """Bind the sockets while the process may: twistd gives up its privileges afterwards."""
+        self._bound = self._bind()
+
+    def startService(self) -> Deferred[None]:
+        """Start the plug-ins, listen, and let charge points in.
+
+        :returns: a Deferred that fires when all is running; its errback is a
+            `ConfigurationError` if a plug-in or an address cannot be used.
+        """
+        super().startService()
+        if self._bound is None:
+            self._bound = self._bind()
+        started = self._bound
+        started.addCallback(lambda _: self._start_plugins())
+        started.addCallback(lambda _: self._open())
+        return started
+
+    def stopService(self) -> Deferred[None]:
+        """Stop listening, close every WebSocket, stop the plug-ins; fires when all is done."""
+        super().stopService()
+        self._factory.accepting = False
+        ports, self._ports, self._bound = self._ports, [], None
+        stopped: Deferred[Any] = gatherResults(
+            [maybeDeferred(port.stopListening) for port in ports]
+        )
+        stopped.addCallback(lambda _: self._stop_plugins(self.settings.active_plugins))
+        stopped.addCallback(lambda _: self.central_system.stop(self.settings.grace))
+        stopped.addCallback(lambda _: self._stop_plugins(self.settings.action_plugins))
+        return stopped
+
+    def _tls_context(self) -> CertificateOptions:
+        if self.settings.tls is not None:
+            return server_context(*self.settings.tls)
+        files = development_certificate(self.settings.data_directory)
+        _log.warn(
+            "WSS uses a self-signed certificate FOR DEVELOPMENT ONLY: {certificate} "
+            "(give your own with --tls-cert and --tls-key)",
+            certificate=str(files[0]),
+        )
+        return server_context(*files)
+
+    @inlineCallbacks
+    def _bind(self) -> Generator[Any, Any, None]:
+        for scheme, description, factory in self._listeners:
+            endpoint = serverFromString(self._reactor, description)
+            try:
+                self._ports.append((yield endpoint.listen(factory)))
+            except CannotListenError as error:
+                raise ConfigurationError(
+                    f"cannot listen for {scheme} on {description}: {error.socketError}; "
+                    "choose another port, or stop what uses it"
+                ) from error
+
+    def _open(self) -> None:
+        self._factory.accepting = True
+        schemes = [scheme for scheme, _, _ in self._listeners]
+        _log.info(
+            "OCPP {versions} on {addresses}; action plug-ins: {action}; active plug-ins: {active}",
+            versions=", ".join(CATALOGUES),
+            addresses=", ".join(
+                f"{scheme}://{address.host}:{address.port}"
+                if isinstance(address, (IPv4Address, IPv6Address))
+                else f"{scheme} at {address}"
+                for scheme, address in zip(schemes, self.addresses, strict=True)
+            ),
+            action=_names(self.settings.action_plugins),
+            active=_names(self.settings.active_plugins),
+        )
+
+    @inlineCallbacks
+    def _start_plugins(self) -> Generator[Any, Any, None]:
+        plugins: list[Any] = [*self.settings.action_plugins, *self.settings.active_plugins]
+        for plugin in plugins:
+            config = self.settings.plugin_config.get(plugin.name, {})
+            try:
+                yield maybeDeferred(plugin.start, self.central_system, config)
+                self._started.append(plugin)
+            except Exception as error:
+                text = f"plug-in {plugin.name!r} cannot start: {type(error).__name__}: {error}"
+                raise ConfigurationError(text) from error
+
+    @inlineCallbacks
+    def _stop_plugins(self, plugins: Sequence[Any]) -> Generator[Any, Any, None]:
+        for plugin in reversed(plugins):
+            if plugin not in self._started:
+                continue
+            self._started.remove(plugin)
+            try:
+                yield maybeDeferred(plugin.stop)
+            except Exception:
+                _log.failure("plug-in {name} failed while it stopped", name=plugin.name)
+
+
+class _TwistdServer(Server):
+    """A server that is the whole program: it ends the process when it cannot start."""
+
+    def startService(self) -> Deferred[None]:
+        self._reactor.callWhenRunning(_stop_cleanly_on_signals, self._reactor)
+        return super().startService().addErrback(self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        if failure.check(ConfigurationError):
+            _log.critical("{reason}", reason=failure.getErrorMessage())
+        else:
+            _log.failure("the server cannot start", failure=failure)
+        atexit.register(os._exit, 1)  # twistd has no other way to end with this exit code
+        self._reactor.callWhenRunning(self._reactor.stop)
+
+
+def makeService(options: Options) -> Server:
+    """The server that the command line asks for; called by ``twistd ocpp``."""
+    from twisted.internet import reactor  # only now has twistd installed the one that was asked for
+
+    tls = None
+    if options["tls-cert"]:
+        tls = (Path(options["tls-cert"]), Path(options["tls-key"]))
+    settings = Settings(
+        ws=options["ws"],
+        wss=options["wss"],
+        tls=tls,
+        data_directory=options["data-dir"],
+        action_plugins=options["action"],
+        active_plugins=options["active"],
+        plugin_config={"local": {"heartbeat_interval": int(options["heartbeat-interval"])}},
+        websocket=WebSocketOptions(
+            templates=options["templates"],
+            ping_interval=options["ping-interval"],
+            ping_timeout=options["ping-timeout"],
+            max_message_size=options["max-message-size"],
+        ),
+        limits=Limits(call_timeout=options["call-timeout"]),
+        grace=options["grace"],
+    )
+    try:
+        return _TwistdServer(settings, reactor)
+    except ConfigurationError as error:
+        raise SystemExit(f"ocpp: {error}") from error
+
+
+def _stop_cleanly_on_signals(reactor: Any) -> None:
+    """Stop on SIGTERM and SIGINT with exit code 0 (twistd's own handlers end with the signal).
+
+    A second signal ends the process at once.
+    """
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for known in signals:
+            signal.signal(known, signal.SIG_DFL)
+        reactor.callFromThread(reactor.stop)
+
+    for known in signals:
+        signal.signal(known, stop)
+
+
+def _names(plugins: Sequence[Any]) -> str:
+    return ", ".join(plugin.name for plugin in plugins) or "none"

@@ -1,0 +1,337 @@
+"""The WebSocket server: Autobahn's protocol between a socket and a connection of OCPP.
+
+Knows its owner by interface only (`IConnectionOwner`). Source: OCPP-J 1.6 chapter 3, OCPP 2.1
+part 4 chapter 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.util import encode_truncate
+from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ocpp_twisted.identity import Identity
+from ocpp_twisted.interfaces import IConnectionOwner, IMessageReceiver, IMessageTransport
+from ocpp_twisted.websocket.fastpath import FastPath
+from ocpp_twisted.websocket.keepalive import KeepAlive
+from ocpp_twisted.websocket.urls import BadId, Templates, UnknownPath
+
+__all__ = ["OCPPServerFactory", "OCPPServerProtocol", "WebSocketOptions"]
+
+_log = Logger()
+
+#: A handshake is a few hundred bytes; cookies and tokens make it a few thousand.
+_MAX_REQUEST_HEAD = 16384
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSocketOptions:
+    """How the server's WebSockets behave.
+
+    :ivar templates: what connection URLs look like.
+    :ivar ping_interval: seconds of silence before a ping; 0 for none.
+    :ivar ping_timeout: seconds after a ping until a peer that stays silent is dropped.
+    :ivar handshake_timeout: seconds for the TLS and WebSocket handshakes together.
+    :ivar close_timeout: seconds for the peer's answer to our closing.
+    :ivar max_message_size: bytes of a message, after decompression; larger ones end the
+        connection with 1009.
+    """
+
+    templates: Templates = field(default_factory=Templates)
+    ping_interval: float = 60.0
+    ping_timeout: float = 30.0
+    handshake_timeout: float = 20.0
+    close_timeout: float = 5.0
+    max_message_size: int = 1024 * 1024
+
+
+@implementer(IMessageTransport, IPushProducer)
+class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
+    """One WebSocket of a charge point."""
+
+    factory: OCPPServerFactory
+
+    #: For `KeepAlive`.
+    heard = True
+    silent_since = 0.0
+    pinged = False
+
+    _identity: Identity
+    _receiver: IMessageReceiver | None = None
+    _lingering: IDelayedCall | None = None
+    closeHandshakeTimeoutCall: IDelayedCall | None
+    _writing_is_paused = False
+    _receiving_is_paused = False
+
+    # -- Twisted's and Autobahn's hooks -------------------------------------------------------
+
+    def _dataReceived(self, data: bytes) -> None:
+        if self.state != self.STATE_CLOSED:  # Autobahn would keep what nobody reads any more
+            super()._dataReceived(data)
+
+    def processHandshake(self) -> None:
+        """Bound what is kept of a request that does not end (Autobahn does not)."""
+        if len(self.data) > _MAX_REQUEST_HEAD and b"\r\n\r\n" not in self.data:
+            self.failHandshake("the request is too long", 431)
+        else:
+            super().processHandshake()
+
+    def onConnect(self, request: ConnectionRequest) -> str | None:
+        """Decide who the charge point is, and which version it speaks: the first it prefers."""
+        if not self.factory.accepting:
+            raise ConnectionDeny(503, "the server is starting or stopping")
+        try:
+            self._identity = self.factory.options.templates.identify(self.http_request_uri)
+        except UnknownPath as error:
+            raise ConnectionDeny(404, str(error)) from None
+        except BadId as error:
+            raise ConnectionDeny(400, str(error)) from None
+        ours = self.factory.owner.subprotocols
+        return next((offered for offered in request.protocols if offered in ours), None)
+
+    def failHandshake(
+        self,
+        reason: str,
+        code: int = 400,
+        responseHeaders: list[tuple[str, str]] | None = None,
+    ) -> None:
+        """Refuse before the upgrade, with the reason in the log and in the response's body."""
+        _log.warn(
+            "handshake refused: {peer} {target!r}: {code} {reason}",
+            peer=self.peer,
+            target=getattr(self, "http_request_uri", ""),
+            code=code,
+            reason=reason,
+        )
+        body = f"{reason}\n".encode()
+        headers = [
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+            ("Connection", "close"),
+            *(responseHeaders or ()),
+        ]
+        if code == 426:
+            headers += [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
+        if code == 405:
+            headers += [("Allow", "GET")]
+        phrase = _PHRASES.get(code, "Refused")
+        head = f"HTTP/1.1 {code} {phrase}\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers)
+        self.wasNotCleanReason = reason
+        self.sendData(head.encode() + b"\r\n" + body)
+        self.dropConnection(abort=False)
+
+    def onOpen(self) -> None:
+        """The handshake is done."""
+        subprotocol = self.websocket_protocol_in_use
+        if subprotocol is None:
+            # OCPP-J 1.6 section 3.1.2, 2.1 part 4 section 3.3: finish it, then close at once.
+            _log.warn(
+                "no common version: {charge_point} at {peer} offers {offered}, we speak {ours}",
+                charge_point=self._identity,
+                peer=self.peer,
+                offered=self.websocket_protocols or "no subprotocol",
+                ours=list(self.factory.owner.subprotocols),
+            )
+            self.close(1002, "no common OCPP version")
+            return
+        self.transport.registerProducer(self, True)
+        self.fast_path_opened()
+        self.factory.keepalive.watch(self)
+        self._receiver = self.factory.owner.connection_made(self._identity, subprotocol, self)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        """Take one message. OCPP-J says text; a binary one that holds JSON is taken as well."""
+        # Once we close no answer can be sent: what still comes is for the peer to send again.
+        if self._receiver is not None and self.state == self.STATE_OPEN:
+            self._receiver.receive(payload)
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        """The WebSocket has ended, in whichever way."""
+        receiver, self._receiver = self._receiver, None
+        self.factory.keepalive.forget(self)
+        # Autobahn lets it run, and keep this protocol, if the socket ends first.
+        if self.closeHandshakeTimeoutCall is not None:
+            self.closeHandshakeTimeoutCall.cancel()
+            self.closeHandshakeTimeoutCall = None
+        if self._lingering is not None and self._lingering.active():
+            self._lingering.cancel()
+        if receiver is not None:
+            receiver.lost(self._why(wasClean, code, reason))
+
+    # -- IMessageTransport --------------------------------------------------------------------
+
+    def send_text(self, data: bytes) -> None:
+        """Send a text message on Autobahn's road, compressed if that was agreed on.
+
+        Not with its sendMessage(), which holds our messages to the limit that is for the peer's.
+        """
+        deflate = self._perMessageCompress
+        if deflate is not None:
+            deflate.start_compress_message()
+            data = deflate.compress_message_data(data) + deflate.end_compress_message()
+        self.sendFrame(opcode=1, payload=data, rsv=0 if deflate is None else 4)
+
+    def close(self, code: int, reason: str) -> None:
+        """See `IMessageTransport.close`."""
+        # Autobahn's sendClose() refuses the codes that are for servers, 1001 among them.
+        if self.state == self.STATE_OPEN:
+            self.sendCloseFrame(code, encode_truncate(reason, 123))
+            self._pace_reading()
+
+    def pause_receiving(self) -> None:
+        """See `IMessageTransport.pause_receiving`."""
+        self._receiving_is_paused = True
+        self._pace_reading()
+
+    def resume_receiving(self) -> None:
+        """See `IMessageTransport.resume_receiving`."""
+        self._receiving_is_paused = False
+        self.heard = True  # the silence was ours
+        self._pace_reading()
+
+    # -- IPushProducer: the socket's write buffer is full, or empty again ---------------------
+
+    def pauseProducing(self) -> None:
+        """Read nothing more that would have to be answered: the peer does not read either."""
+        self._writing_is_paused = True
+        self._pace_reading()
+
+    def resumeProducing(self) -> None:
+        """Read on: the peer has read."""
+        self._writing_is_paused = False
+        self._pace_reading()
+
+    def stopProducing(self) -> None:
+        """The socket is gone; Autobahn's onClose follows."""
+
+    # -- KeepAlive ----------------------------------------------------------------------------
+
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+        self.sendPing()
+
+    def give_up(self) -> None:
+        """Drop a peer that is silent after a ping."""
+        if self._receiving_is_paused:
+            return  # we are the ones who do not listen
+        self.wasClean = False
+        self.wasNotCleanReason = "nothing was heard after a ping"
+        self.dropConnection(abort=True)
+
+    # -----------------------------------------------------------------------------------------
+
+    def _closeConnection(self, abort: bool = False) -> None:
+        # What is still to be written first (over TLS, the peer's goodbye too) may never be done.
+        super()._closeConnection(abort)
+        if not abort:
+            self._lingering = self.factory.reactor.callLater(
+                self.factory.options.close_timeout, self.transport.abortConnection
+            )
+
+    def _pace_reading(self) -> None:
+        # While closing, the peer's close frame must get through.
+        paused = self._writing_is_paused or self._receiving_is_paused
+        if paused and self.state == self.STATE_OPEN:
+            self.transport.pauseProducing()
+        else:
+            self.transport.resumeProducing()
+
+    def _why(self, wasClean: bool, code: int | None, reason: str | None) -> str:
+        if not wasClean:
+            return str(self.wasNotCleanReason or "the connection broke")
+        by = "we" if self.closedByMe else "the charge point"
+        code = self.localCloseCode if self.closedByMe else code
+        text = self.localCloseReason if self.closedByMe else reason
+        if isinstance(text, bytes):
+            text = text.decode("utf-8", "replace")
+        return f"{by} closed with {code or 'no code'}" + (f": {text}" if text else "")
+
+
+_PHRASES = {
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    426: "Upgrade Required",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+    505: "HTTP Version Not Supported",
+}
+
+
+class _Timer:
+    """Autobahn's timers on the reactor that is given: by itself it takes the process's."""
+
+    def __init__(self, reactor: IReactorTime) -> None:
+        self.call_later = reactor.callLater
+
+
+class OCPPServerFactory(WebSocketServerFactory):
+    """Makes an `OCPPServerProtocol` for each charge point that connects.
+
+    :param owner: to whom the connections belong.
+    :param reactor: provides `IReactorTime`.
+    :ivar accepting: whether new sockets are taken; otherwise they are closed at once.
+    """
+
+    protocol = OCPPServerProtocol
+    noisy = False
+    accepting = True
+
+    def __init__(
+        self,
+        owner: IConnectionOwner,
+        reactor: IReactorTime,
+        options: WebSocketOptions | None = None,
+    ) -> None:
+        self.owner = owner
+        self.options = options = options if options is not None else WebSocketOptions()
+        self.keepalive = KeepAlive(reactor, options.ping_interval, options.ping_timeout)
+        super().__init__(reactor=reactor, server="", protocols=list(owner.subprotocols))
+        self._batched_timer = _Timer(reactor)
+        self.setProtocolOptions(
+            webStatus=False,
+            failByDrop=False,
+            echoCloseCodeReason=True,
+            openHandshakeTimeout=options.handshake_timeout,
+            closeHandshakeTimeout=options.close_timeout,
+            maxMessagePayloadSize=options.max_message_size,
+            maxFramePayloadSize=options.max_message_size,
+            perMessageCompressionAccept=_accept_compression,
+            tcpNoDelay=True,
+        )
+
+        # Autobahn copies 36 options into each protocol, and pretty-prints them for a log entry that
+        # nobody sees: half of what a handshake costs. As a class's attributes they are shared.
+        class Configured(OCPPServerProtocol):
+            CONFIG_ATTRS = ()
+
+        for option in OCPPServerProtocol.CONFIG_ATTRS:
+            setattr(Configured, option, getattr(self, option))
+        Configured.perMessageCompressionAccept = staticmethod(_accept_compression)
+        self.protocol = Configured
+
+    def buildProtocol(self, addr: IAddress) -> OCPPServerProtocol | None:
+        """A protocol for a new socket."""
+        protocol: OCPPServerProtocol | None = None
+        if self.accepting:
+            protocol = super().buildProtocol(addr)
+        return protocol
+
+
+def _accept_compression(offers: list[Any]) -> PerMessageDeflateOfferAccept | None:
+    """Accept permessage-deflate (RFC 7692), which a 2.x central system must support.
+
+    Without context takeover on our side, so that no connection keeps a window between messages.
+    """
+    for offer in offers:
+        if isinstance(offer, PerMessageDeflateOffer):
+            return PerMessageDeflateOfferAccept(offer, no_context_takeover=True)
+    return None

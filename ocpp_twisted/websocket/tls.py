@@ -1,0 +1,132 @@
+"""TLS for the server: given certificates, and one for development that is made on the spot.
+
+Imports pyOpenSSL, cryptography and Twisted's names. TLS 1.2 and up (OCPP 2.1 part 2, security
+profile 2; OCPP 1.6 security whitepaper, section 2.6).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from OpenSSL import SSL, crypto
+from twisted.internet.ssl import CertificateOptions, TLSVersion
+
+from ocpp_twisted.errors import ConfigurationError
+
+__all__ = ["development_certificate", "server_context"]
+
+_LIFETIME = timedelta(days=365)
+
+_Parsed = TypeVar("_Parsed")
+
+
+def server_context(certificate: Path, key: Path) -> CertificateOptions:
+    """The TLS context of a server.
+
+    :param certificate: a PEM file: the server's certificate, then the intermediate ones.
+    :param key: a PEM file with its private key, not encrypted.
+    :raises ConfigurationError: if one cannot be read, or they do not belong together.
+    """
+    chain = _load(certificate, "certificate", x509.load_pem_x509_certificates)
+    private_key = _load(
+        key, "private key", lambda data: serialization.load_pem_private_key(data, None)
+    )
+    pkey = crypto.PKey.from_cryptography_key(private_key)  # type: ignore[arg-type]
+    own, *intermediates = [crypto.X509.from_cryptography(found) for found in chain]
+    check = SSL.Context(SSL.TLS_METHOD)
+    try:
+        check.use_certificate(own)
+        check.use_privatekey(pkey)
+        check.check_privatekey()
+    except SSL.Error:
+        raise ConfigurationError(
+            f"the private key {key} does not belong to the certificate {certificate}: "
+            "give the pair that was issued together"
+        ) from None
+    return CertificateOptions(
+        privateKey=pkey,
+        certificate=own,
+        extraCertChain=intermediates,
+        raiseMinimumTo=TLSVersion.TLSv1_2,
+    )
+
+
+def development_certificate(directory: Path) -> tuple[Path, Path]:
+    """A self-signed certificate for this machine, made once and kept.
+
+    :param directory: where it is kept; made if it is not there.
+    :returns: the certificate's and the key's file.
+    :raises ConfigurationError: if the directory cannot be written to.
+    """
+    certificate, key = directory / "development-cert.pem", directory / "development-key.pem"
+    if certificate.exists() and key.exists() and not _ends_soon(certificate):
+        return certificate, key
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _make(certificate, key)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot keep a development certificate in {directory}: {error.strerror}; "
+            "choose another --data-dir, or give --tls-cert and --tls-key"
+        ) from error
+    return certificate, key
+
+
+def _load(path: Path, what: str, parse: Callable[[bytes], _Parsed]) -> _Parsed:
+    try:
+        return parse(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the {what} {path}: {error.strerror}") from error
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(
+            f"{path} holds no {what} in PEM form that can be used: {error}"
+        ) from error
+
+
+def _ends_soon(certificate: Path) -> bool:
+    try:
+        found = x509.load_pem_x509_certificate(certificate.read_bytes())
+    except (OSError, ValueError):
+        return True
+    return found.not_valid_after_utc - datetime.now(UTC) < timedelta(days=1)
+
+
+def _make(certificate: Path, key: Path) -> None:
+    # RSA with 2048 bits: what an OCPP 1.6 charge point can read (OCPP-J 1.6 section 6.2.1).
+    private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    hostname = socket.gethostname()
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, hostname[:64])])
+    names: list[x509.GeneralName] = [
+        *(x509.DNSName(name) for name in dict.fromkeys(["localhost", hostname])),
+        *(x509.IPAddress(ip_address(address)) for address in ("127.0.0.1", "::1")),
+    ]
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(private_key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + _LIFETIME)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(private_key, hashes.SHA256())
+    )
+    key.touch(mode=0o600)
+    key.write_bytes(
+        private_key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))

@@ -1,0 +1,263 @@
+"""The whole server in this process, on real sockets: it starts, serves, and stops."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import gettempdir, mkdtemp
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.logger import LogLevel, capturedLogs
+from twisted.trial.unittest import TestCase
+from zope.interface import implementer
+
+from ocpp_twisted import v16
+from ocpp_twisted.errors import ConfigurationError, ConnectionLost
+from ocpp_twisted.interfaces import IActiveCallPlugin
+from ocpp_twisted.plugin import ActionPlugin, on
+from ocpp_twisted.service import Server, Settings
+from ocpp_twisted.websocket.server import WebSocketOptions
+from tests.support import HEARTBEAT, close_frame, connect, frame, request, until, upgraded
+
+TIME = v16.HeartbeatResponse(currentTime=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+TIME_RESULT = '[3,"h1",{"currentTime":"2026-01-02T03:04:05Z"}]'
+RESET = v16.ResetRequest(type="Soft")
+ANYWHERE = "tcp:0:interface=127.0.0.1"
+
+
+class Time(ActionPlugin):
+    name = "time"
+
+    def __init__(self) -> None:
+        self.happened = []
+
+    def start(self, caller, config):
+        self.happened.append(("start", dict(config)))
+
+    def stop(self):
+        self.happened.append("stop")
+
+    def charge_point_offline(self, charge_point, reason, seconds):
+        self.happened.append(reason)
+
+    @on(v16.HeartbeatRequest)
+    def heartbeat(self, charge_point, request):
+        return TIME
+
+
+@implementer(IActiveCallPlugin)
+class Commander:
+    name = "commander"
+
+    def start(self, caller, config):
+        self.caller = caller
+
+    def stop(self):
+        pass
+
+
+class ServerTestCase(TestCase):
+    timeout = 20
+
+    def setUp(self) -> None:
+        self.plugin, self.commander = Time(), Commander()
+
+    def server(self, **more) -> Server:
+        more.setdefault("ws", [ANYWHERE])
+        more.setdefault("action_plugins", [self.plugin])
+        more.setdefault("active_plugins", [self.commander])
+        server = Server(Settings(**more), reactor)
+        self.addCleanup(lambda: server.stopService() if server.running else None)
+        return server
+
+    async def started(self, **more) -> list[int]:
+        self.running = self.server(**more)
+        await self.running.startService()
+        return [address.port for address in self.running.addresses]
+
+    async def stops_with(self, *clients) -> None:
+        """The server stops, its clients answer its closing."""
+        stopped = self.running.stopService()
+        for client in clients:
+            await until(lambda client=client: 1001 in client.hears(), reactor)
+            client.transport.write(close_frame(1001))
+            await client.over
+        await stopped
+
+
+class ServeTests(ServerTestCase):
+    async def test_several_sockets_of_both_kinds(self) -> None:
+        ports = await self.started(
+            ws=[ANYWHERE, ANYWHERE], wss=[ANYWHERE, ANYWHERE], data_directory=Path(self.mktemp())
+        )
+        self.assertEqual(len(set(ports)), 4)
+        clients = []
+        for number, port in enumerate(ports):
+            client = await upgraded(reactor, port, tls=number >= 2, target=f"/ocpp/CP{number}")
+            client.transport.write(frame(HEARTBEAT))
+            await until(client.hears, reactor)
+            self.assertEqual(client.hears(), [TIME_RESULT])
+            clients.append(client)
+        self.assertEqual(len(self.running.central_system.charge_points), 4)
+        await self.stops_with(*clients)
+
+    async def test_a_unix_socket(self) -> None:
+        path = Path(mkdtemp(dir=gettempdir())) / "ocpp"
+        server = self.server(ws=[f"unix:{path}"])
+        with capturedLogs() as logs:
+            await server.startService()
+        self.assertIn(str(path), logs[-1]["addresses"])
+        self.assertTrue(path.is_socket())
+        await server.stopService()
+
+    async def test_an_active_plugin_calls(self) -> None:
+        (port,) = await self.started()
+        client = await upgraded(reactor, port)
+        result = self.commander.caller.call("CP1", RESET)
+        (call,) = await until(client.hears, reactor)
+        client.transport.write(frame(f'[3,"{json.loads(call)[1]}",{{"status":"Accepted"}}]'))
+        self.assertEqual((await result).status, "Accepted")
+        await self.stops_with(client)
+
+    async def test_one_line_says_what_has_started(self) -> None:
+        with capturedLogs() as logs:
+            ws, wss = await self.started(wss=[ANYWHERE], data_directory=Path(self.mktemp()))
+        ours = [log for log in logs if log["log_namespace"] == "ocpp_twisted.service"]
+        development, started = ours
+        self.assertEqual(development["log_level"], LogLevel.warn)
+        self.assertIn("FOR DEVELOPMENT ONLY", development["log_format"])
+        self.assertEqual(started["versions"], "1.6, 2.0, 2.0.1, 2.1")
+        self.assertEqual(started["addresses"], f"ws://127.0.0.1:{ws}, wss://127.0.0.1:{wss}")
+        self.assertEqual((started["action"], started["active"]), ("time", "commander"))
+        await self.running.stopService()
+
+    async def test_plugins_get_their_configuration(self) -> None:
+        await self.started(plugin_config={"time": {"zone": "UTC"}})
+        await self.running.stopService()
+        self.assertEqual(self.plugin.happened, [("start", {"zone": "UTC"}), "stop"])
+
+    async def test_nobody_comes_in_before_the_plugins_have_started(self) -> None:
+        ready: Deferred[None] = Deferred()
+        self.plugin.start = lambda caller, config: ready
+        server = self.server(wss=[ANYWHERE], data_directory=Path(self.mktemp()))
+        server.privilegedStartService()
+        started = server.startService()
+        ws, wss = (address.port for address in server.addresses)
+        for port, tls in ((ws, False), (wss, True)):
+            client = await connect(reactor, port, tls)
+            await client.over
+        self.assertNoResult(started)
+        ready.callback(None)
+        await started
+        client = await upgraded(reactor, wss, tls=True)
+        self.running = server
+        await self.stops_with(client)
+
+
+class FailureTests(ServerTestCase):
+    async def fails(self, **more) -> str:
+        server = self.server(**more)
+        error = await self.assertFailure(server.startService(), ConfigurationError)
+        await server.stopService()
+        return str(error)
+
+    async def test_a_port_that_is_in_use(self) -> None:
+        (port,) = await self.started()
+        text = await self.fails(ws=[f"tcp:{port}:interface=127.0.0.1"])
+        self.assertIn(f"cannot listen for ws on tcp:{port}:interface=127.0.0.1: ", text)
+        self.assertIn("Address already in use; choose another port", text)
+        self.assertEqual(self.plugin.happened, [("start", {})])
+        await self.running.stopService()
+
+    async def test_a_plugin_that_cannot_start(self) -> None:
+        def start(caller, config):
+            raise ValueError("no database")
+
+        self.commander.start = start
+        self.assertEqual(
+            await self.fails(), "plug-in 'commander' cannot start: ValueError: no database"
+        )
+
+    async def test_only_what_has_started_is_stopped(self) -> None:
+        def start(caller, config):
+            raise ValueError("no database")
+
+        self.plugin.start = start
+        await self.fails()
+        self.assertEqual(self.plugin.happened, [])
+
+    async def test_both_at_once_leave_nothing_unhandled(self) -> None:
+        (port,) = await self.started()
+
+        def start(caller, config):
+            raise ValueError("no database")
+
+        self.commander.start = start
+        await self.fails(ws=[f"tcp:{port}:interface=127.0.0.1"])
+        await self.running.stopService()
+
+    def test_a_certificate_that_cannot_be_read(self) -> None:
+        pair = (Path("nowhere.pem"), Path("nowhere.key"))
+        error = self.assertRaises(
+            ConfigurationError, Server, Settings(wss=[ANYWHERE], tls=pair), reactor
+        )
+        self.assertIn("cannot read the certificate nowhere.pem", str(error))
+
+
+class StopTests(ServerTestCase):
+    async def test_an_open_call_is_still_answered(self) -> None:
+        answer: Deferred[v16.HeartbeatResponse] = Deferred()
+        asked = []
+        self.plugin.heartbeat = lambda charge_point, request: asked.append(request) or answer
+        (port,) = await self.started()
+        client = await upgraded(reactor, port)
+        client.transport.write(frame(HEARTBEAT))
+        await until(lambda: asked, reactor)
+        stopped = self.running.stopService()
+        answer.callback(TIME)
+        await until(lambda: 1001 in client.hears(), reactor)
+        self.assertEqual(client.hears(), [TIME_RESULT, 1001])
+        client.transport.write(close_frame(1001))
+        await stopped
+        self.assertEqual(
+            self.plugin.happened[1:],
+            ["we closed with 1001: the central system stops", "stop"],
+        )
+
+    async def test_a_peer_that_answers_nothing_does_not_hold_it(self) -> None:
+        (port,) = await self.started(grace=0.1, websocket=WebSocketOptions(close_timeout=0.2))
+        client = await upgraded(reactor, port)
+        waiting = self.assertFailure(self.running.central_system.call("CP1", RESET), ConnectionLost)
+        await self.running.stopService()
+        await waiting
+        await client.over
+
+    async def test_a_peer_that_says_goodbye_and_then_nothing_does_not_hold_it(self) -> None:
+        for tls in (False, True):
+            *_, port = await self.started(
+                wss=[ANYWHERE],
+                data_directory=Path(self.mktemp()),
+                websocket=WebSocketOptions(close_timeout=0.2),
+            )
+            client = await upgraded(reactor, port if tls else self.running.addresses[0].port, tls)
+            client.transport.write(close_frame())
+            client.transport.pauseProducing()
+            await until(lambda: not self.running.central_system.charge_points, reactor)
+            client.transport.abortConnection()
+            await self.running.stopService()
+
+    async def test_who_is_not_through_the_handshake_is_sent_away(self) -> None:
+        (port,) = await self.started(grace=5)
+        inside = await upgraded(reactor, port)
+        outside = await connect(reactor, port)
+        outside.transport.write(b"GET ")
+        await until(lambda: self.running._factory.countConnections == 2, reactor)
+        stopped = self.running.stopService()
+        outside.transport.write(request(target="/ocpp/CP2")[4:])
+        await until(lambda: outside.received, reactor)
+        self.assertTrue(outside.received.startswith(b"HTTP/1.1 503 "), outside.received)
+        inside.transport.write(close_frame(1001))
+        await stopped
+        await outside.over

@@ -1,0 +1,188 @@
+"""``twistd ocpp`` as a process of its own: what it says, whom it serves, and how it ends."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.trial.unittest import TestCase
+
+from ocpp_twisted import service
+from tests.support import HEARTBEAT, close_frame, environment, frame, until, upgraded
+
+PLUGIN = """
+from datetime import UTC, datetime
+from ocpp_twisted import v16
+from ocpp_twisted.plugin import ActionPlugin, on
+
+class Noon(ActionPlugin):
+    name = "noon"
+
+    @on(v16.HeartbeatRequest)
+    def heartbeat(self, charge_point, request):
+        return v16.HeartbeatResponse(currentTime=datetime(2026, 1, 2, 12, tzinfo=UTC))
+
+noon = Noon()
+"""
+NOON = '[3,"h1",{"currentTime":"2026-01-02T12:00:00Z"}]'
+
+
+class Process(ProcessProtocol):
+    """What a child process says, and the exit code that it ends with (negative: a signal)."""
+
+    def __init__(self) -> None:
+        self.said = ""
+        self.over: Deferred[int] = Deferred()
+        self.exit_code: int | None = None
+
+    def childDataReceived(self, fd: int, data: bytes) -> None:
+        self.said += data.decode()
+
+    def processEnded(self, reason) -> None:
+        value = reason.value
+        self.exit_code = 0
+        if isinstance(value, ProcessTerminated):
+            self.exit_code = value.exitCode if value.signal is None else -value.signal
+        self.over.callback(self.exit_code)
+
+
+class TwistdTestCase(TestCase):
+    timeout = 40
+    reactor_name: str | None = None
+
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp()).absolute()
+        plugins = self.directory / "twisted" / "plugins"
+        plugins.mkdir(parents=True)
+        (plugins / "noon.py").write_text(PLUGIN)
+
+    def twistd(self, *arguments: str) -> Process:
+        """Start ``twistd -n ocpp`` in an empty directory but for a ``twisted/plugins`` folder."""
+        program = Path(sys.executable).with_name("twistd")
+        command = [sys.executable, str(program), "-n"]
+        if self.reactor_name is not None:
+            command.append(f"--reactor={self.reactor_name}")
+        command += ["ocpp", *arguments]
+        package = str(Path(service.__file__).parent.parent)
+        process = Process()
+        handle = reactor.spawnProcess(
+            process,
+            command[0],
+            command,
+            env=environment(HOME=str(self.directory / "home"), PYTHONPATH=package),
+            path=str(self.directory),
+        )
+
+        def kill() -> Deferred[int] | None:
+            if process.exit_code is not None:
+                return None
+            handle.signalProcess("KILL")
+            return process.over
+
+        self.addCleanup(kill)
+        return process
+
+    async def serving(self, *arguments: str) -> tuple[Process, list[int]]:
+        """A process that has started to listen, and its ports."""
+        process = self.twistd("--action-plugin", "noon", "--data-dir", "data", *arguments)
+        line = r"\] (OCPP 1\.6, .*)\n"
+        await until(lambda: re.search(line, process.said), reactor, 20)
+        (start,) = re.findall(line, process.said)
+        return process, [int(port) for port in re.findall(r"wss?://[^ ]*:(\d+)", start)]
+
+
+class ServeTests(TwistdTestCase):
+    async def test_it_serves_and_ends_cleanly(self) -> None:
+        for name in ("TERM", "INT"):
+            process, (ws, wss) = await self.serving("--ws", "0", "--wss", "0")
+            plain = await upgraded(reactor, ws)
+            secure = await upgraded(reactor, wss, tls=True, target="/ocpp/acme/CP1")
+            for client in (plain, secure):
+                client.transport.write(frame(HEARTBEAT))
+                await until(client.hears, reactor)
+            process.transport.signalProcess(name)
+            for client in (plain, secure):
+                await until(lambda client=client: len(client.hears()) == 2, reactor)
+                self.assertEqual(client.hears(), [NOON, 1001])
+                client.transport.write(close_frame(1001))
+                await client.over
+            self.assertEqual(await process.over, 0, process.said)
+            self.assertNotIn("Traceback", process.said)
+            self.assertIn("action plug-ins: noon; active plug-ins: none", process.said)
+            self.assertEqual(process.said.count("FOR DEVELOPMENT ONLY"), 1)
+            left = sorted(path.name for path in self.directory.iterdir())
+            self.assertEqual(left, ["data", "twisted"])
+
+    async def test_a_handshake_that_is_refused_has_a_line_in_the_log(self) -> None:
+        process, (ws,) = await self.serving("--ws", "0")
+        with self.assertRaises(AssertionError):
+            await upgraded(reactor, ws, target="/a/b/c/d")
+        await until(lambda: "handshake refused: " in process.said, reactor)
+        self.assertIn("'/a/b/c/d': 404 no charge point has this URL", process.said)
+        process.transport.signalProcess("TERM")
+        self.assertEqual(await process.over, 0)
+
+
+class AsyncioServeTests(ServeTests):
+    reactor_name = "asyncio"
+
+
+class UvloopServeTests(ServeTests):
+    reactor_name = "uvloop"
+
+
+class FailureTests(TwistdTestCase):
+    async def fails(self, *arguments: str) -> str:
+        process = self.twistd("--data-dir", "data", "--action-plugin", "noon", *arguments)
+        self.assertEqual(await process.over, 1, process.said)
+        self.assertNotIn("Traceback", process.said)
+        self.assertFalse((self.directory / "twistd.pid").exists())
+        return process.said
+
+    async def test_a_port_in_use(self) -> None:
+        taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(taken.close)
+        endpoint = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+        self.assertIn(f"cannot listen for ws on {endpoint}", await self.fails("--ws", endpoint))
+
+    async def test_a_broken_certificate(self) -> None:
+        (self.directory / "broken.pem").write_text("broken")
+        said = await self.fails("--wss", "0", "--tls-cert", "broken.pem", "--tls-key", "broken.pem")
+        self.assertIn("broken.pem holds no certificate in PEM form", said)
+
+    async def test_a_plugin_that_cannot_start(self) -> None:
+        plugin = self.directory / "twisted" / "plugins" / "noon.py"
+        start = "\n    def start(self, caller, config): raise ValueError('no database')\n"
+        plugin.write_text(PLUGIN.replace('name = "noon"\n', 'name = "noon"\n' + start))
+        self.assertIn(
+            "plug-in 'noon' cannot start: ValueError: no database", await self.fails("--ws", "0")
+        )
+
+    async def test_nothing_to_listen_on(self) -> None:
+        self.assertIn("there is nothing to listen on", await self.fails())
+
+
+class AsyncioFailureTests(FailureTests):
+    reactor_name = "asyncio"
+
+
+class ListTests(TwistdTestCase):
+    async def test_the_plugins_of_the_current_directory_are_listed(self) -> None:
+        process = self.twistd("--list-plugins")
+        self.assertEqual(await process.over, 0)
+        rows = [line.split() for line in process.said.splitlines()]
+        self.assertIn(["noon", "action", "twisted.plugins.noon"], rows)
+        self.assertIn(["local", "action", "twisted.plugins.ocpp_twisted_plugins"], rows)
+
+    async def test_without_such_a_folder_too(self) -> None:
+        shutil.rmtree(self.directory / "twisted")
+        process = self.twistd("--list-plugins")
+        self.assertEqual(await process.over, 0)
+        self.assertNotIn("noon", process.said)

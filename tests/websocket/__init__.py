@@ -1,0 +1,1 @@
+"""What a charge point meets before and around its messages."""
