@@ -1,0 +1,248 @@
+"""The listings of the documentation: each is run, and does what its page says.
+
+The tutorial has a test of its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from threading import Timer
+from types import ModuleType
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.protocol import Factory
+from twisted.internet.task import Clock
+from twisted.protocols.basic import LineOnlyReceiver
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from websockets.sync.client import connect
+from zope.interface import implementer
+
+from ocpp_twisted.central_system import CentralSystem
+from ocpp_twisted.identity import Identity
+from ocpp_twisted.interfaces import IActionPlugin, IMessageTransport
+from ocpp_twisted.plugins.local import LocalPlugin
+
+ROOT = Path(__file__).resolve().parents[2]
+LISTINGS = ROOT / "docs" / "listings"
+
+
+@implementer(IMessageTransport)
+class Memory:
+    """A transport that keeps what is sent."""
+
+    peer = "memory"
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+
+    def send_message(self, data: bytes) -> None:
+        self.sent.append(json.loads(data))
+
+    def close(self, code: int, reason: str) -> None:
+        pass
+
+    def pause_receiving(self) -> None:
+        pass
+
+    def resume_receiving(self) -> None:
+        pass
+
+
+class ListingCase(SynchronousTestCase):
+    """Runs a listing's plug-in in memory."""
+
+    def listing(self, folder: str, module: str) -> ModuleType:
+        """Import a module of a listing, and forget it after the test."""
+        self.patch(sys, "path", [str(LISTINGS / folder), *sys.path])
+        before = set(sys.modules)
+        self.addCleanup(lambda: [sys.modules.pop(name) for name in set(sys.modules) - before])
+        return importlib.import_module(module)
+
+    def connect(self, *plugins: IActionPlugin) -> None:
+        """CP1 connects with OCPP 1.6."""
+        self.central_system = CentralSystem(plugins, Clock())
+        for plugin in plugins:
+            plugin.start(self.central_system, {})
+        self.transport = Memory()
+        self.connection = self.central_system.connection_made(
+            Identity("CP1"), "ocpp1.6", self.transport
+        )
+
+    def say(self, *message: Any) -> list[Any]:
+        """What comes back when CP1 says `message`."""
+        self.transport.sent.clear()
+        self.connection.receive(json.dumps(message).encode())
+        return self.transport.sent
+
+
+class ReadmeTests(ListingCase):
+    def test_the_readme_shows_the_listing(self) -> None:
+        readme = (ROOT / "README.md").read_text()
+        for name in ("my_plugin.py", "twisted/plugins/my_plugins.py"):
+            self.assertIn(f"```python\n{(LISTINGS / 'readme' / name).read_text()}```", readme)
+
+    def test_it_knows_its_tags(self) -> None:
+        self.connect(self.listing("readme", "my_plugin").MyPlugin(), LocalPlugin())
+        for tag, status in (("RED", "Accepted"), ("BLUE", "Invalid")):
+            answer = [3, "1", {"idTagInfo": {"status": status}}]
+            self.assertEqual(self.say(2, "1", "Authorize", {"idTag": tag}), [answer])
+
+
+class PassiveTests(ListingCase):
+    def setUp(self) -> None:
+        self.connect(self.listing("depot", "depot.passive").Depot(), LocalPlugin())
+
+    def test_it_answers_a_heartbeat_of_each_version(self) -> None:
+        for subprotocol in ("ocpp1.6", "ocpp2.0.1"):
+            self.connection = self.central_system.connection_made(
+                Identity("CP1"), subprotocol, self.transport
+            )
+            ((kind, _, payload),) = self.say(2, "1", "Heartbeat", {})
+            self.assertEqual((kind, list(payload)), (3, ["currentTime"]))
+
+    def test_a_coroutine_answers(self) -> None:
+        for tag, status in (("BUS-1", "Accepted"), ("CAR-1", "Invalid")):
+            answer = [3, "1", {"idTagInfo": {"status": status}}]
+            self.assertEqual(self.say(2, "1", "Authorize", {"idTag": tag}), [answer])
+
+    def test_a_fault_becomes_a_callerror(self) -> None:
+        error = [4, "1", "NotSupported", "no data of ACME here", {}]
+        self.assertEqual(self.say(2, "1", "DataTransfer", {"vendorId": "ACME"}), [error])
+
+    def test_a_call_follows_the_answer_to_the_boot(self) -> None:
+        boot = {"chargePointVendor": "ACME", "chargePointModel": "One"}
+        answer, call = self.say(2, "1", "BootNotification", boot)
+        self.assertEqual((answer[0], answer[2]["status"]), (3, "Accepted"))
+        wanted = {"requestedMessage": "StatusNotification"}
+        self.assertEqual((call[0], call[2:]), (2, ["TriggerMessage", wanted]))
+        self.assertEqual(self.say(4, call[1], "NotSupported", "", {}), [])
+
+
+class ActiveTests(ListingCase):
+    def test_a_line_becomes_a_call(self) -> None:
+        self.connect()
+        operator = self.listing("depot", "depot.active").Commands(self.central_system)
+        lines: list[bytes] = []
+        self.patch(operator, "sendLine", lines.append)
+        self.transport.sent.clear()
+        operator.lineReceived(b"reset CP1")
+        ((kind, message_id, *call),) = self.transport.sent
+        self.assertEqual((kind, call), (2, ["Reset", {"type": "Soft"}]))
+        self.say(3, message_id, {"status": "Accepted"})
+        operator.lineReceived(b"reset CP2")
+        operator.lineReceived(b"help")
+        told = [b"Accepted", b"NotConnected: CP2 is not connected", b"write: reset CHARGE_POINT_ID"]
+        self.assertEqual(lines, told)
+
+
+class Line(LineOnlyReceiver):
+    """Sends a line and fires with the answer."""
+
+    delimiter = b"\n"
+
+    def __init__(self) -> None:
+        self.answer: Deferred[bytes] = Deferred()
+        self.ended: Deferred[None] = Deferred()
+
+    def connectionMade(self) -> None:
+        self.sendLine(b"reset CP1")
+
+    def lineReceived(self, line: bytes) -> None:
+        self.answer.callback(line)
+        self.transport.loseConnection()
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.ended.callback(None)
+
+
+class ActiveSocketTests(TestCase):
+    timeout = 30
+
+    async def test_it_listens_between_start_and_stop(self) -> None:
+        self.patch(sys, "path", [str(LISTINGS / "depot"), *sys.path])
+        active = importlib.import_module("depot.active")
+        central_system = CentralSystem([], reactor)
+        plugin = active.CommandLine(reactor, "tcp:0:interface=127.0.0.1")
+        await plugin.start(central_system, {})
+        port = plugin.port.getHost().port
+        client = clientFromString(reactor, f"tcp:127.0.0.1:{port}")
+        line = await client.connect(Factory.forProtocol(Line))
+        self.assertEqual(await line.answer, b"NotConnected: CP1 is not connected")
+        await line.ended
+        await plugin.stop()
+
+
+class AnnouncementTests(SynchronousTestCase):
+    def found(self, listing: str) -> list[str]:
+        """The rows of ``twistd ocpp --list-plugins``, the listing's folder on Python's path."""
+        copy = Path(self.mktemp())
+        shutil.copytree(LISTINGS / listing, copy)
+        twistd = "from twisted.scripts.twistd import run; run()"
+        done = subprocess.run(
+            [sys.executable, "-c", twistd, "ocpp", "--list-plugins"],
+            cwd=copy,
+            env={**os.environ, "PYTHONPATH": str(copy.resolve())},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return [" ".join(row.split()) for row in done.stdout.splitlines()]
+
+    def test_the_readme_s(self) -> None:
+        self.assertIn("mine action twisted.plugins.my_plugins", self.found("readme"))
+
+    def test_the_depot_s(self) -> None:
+        rows = self.found("depot")
+        self.assertIn("depot action twisted.plugins.depot_plugins", rows)
+        self.assertIn("depot-commands active twisted.plugins.depot_plugins", rows)
+
+
+class LibraryTests(SynchronousTestCase):
+    def test_the_central_system_without_a_socket(self) -> None:
+        program = [sys.executable, str(LISTINGS / "library" / "own_transport.py")]
+        done = subprocess.run(program, capture_output=True, text=True, timeout=60)
+        answer = '[3,"1",{"currentTime":"2026-01-01T12:00:00Z"}]'
+        self.assertEqual(done.stdout, f"{answer}\nno answer to Reset in time\n", done.stderr)
+
+    def test_the_server(self) -> None:
+        self.serves("server.py")
+
+    def test_the_server_on_asyncio(self) -> None:
+        self.serves("asyncio_server.py")
+
+    def serves(self, listing: str) -> None:
+        """Start it, send a Heartbeat, and stop it as Ctrl-C does."""
+        program = [sys.executable, str(LISTINGS / "library" / listing)]
+        server = subprocess.Popen(
+            [*program, "tcp:0:interface=127.0.0.1"], stderr=subprocess.PIPE, text=True
+        )
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        too_late = Timer(60, server.kill)  # which ends its log, and so the wait below
+        self.addCleanup(too_late.cancel)
+        too_late.start()
+        assert server.stderr is not None
+        self.addCleanup(server.stderr.close)
+        url = None
+        for line in server.stderr:
+            if url := re.search(r"ws://127\.0\.0\.1:\d+", line):
+                break
+        assert url is not None, "the server has ended"
+        with connect(f"{url[0]}/ocpp/CP1", subprotocols=["ocpp1.6"], open_timeout=20) as socket:
+            socket.send('[2,"1","Heartbeat",{}]')
+            kind, _, payload = json.loads(socket.recv(timeout=20))
+        self.assertEqual((kind, list(payload)), (3, ["currentTime"]))
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=20)
