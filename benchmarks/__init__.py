@@ -1,0 +1,1 @@
+"""What the server's performance is judged by; see README.md."""
