@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ocpp_twisted.connection import Connection, Limits
+from ocpp_twisted.connection import Connection, Limits, run_handler
 from ocpp_twisted.deadlines import Deadlines
 from ocpp_twisted.errors import NotConnected
 from ocpp_twisted.identity import Identity
@@ -65,7 +65,8 @@ class CentralSystem:
             for catalogue in catalogues
         }
         self._connections: dict[Identity, Connection] = {}
-        self._all_gone: Deferred[None] | None = None
+        #: Those who wait until all connections have ended; nobody as long as it does not stop.
+        self._waiting: list[Deferred[None]] = []
         # Message ids differ from all that any process ever sent: 2.x wants them unique for each
         # charge point, not for each connection (2.1 part 4, section 4.1.4).
         prefix, numbers = secrets.token_hex(8), count(1)
@@ -114,7 +115,7 @@ class CentralSystem:
         if old is not None:
             old.replace()
         self._tell("charge_point_online", connection)
-        if self._all_gone is not None:
+        if self._waiting:
             connection.finish()
         return connection
 
@@ -126,7 +127,8 @@ class CentralSystem:
         """
         if not self._connections:
             return succeed(None)
-        all_gone = self._all_gone = Deferred()
+        all_gone: Deferred[None] = Deferred()
+        self._waiting.append(all_gone)
         late = self._clock.callLater(grace, self._close_all)
         for connection in list(self._connections.values()):
             connection.finish()
@@ -153,13 +155,11 @@ class CentralSystem:
             return  # replaced: the charge point is online on its new connection
         del self._connections[connection.identity]
         self._tell("charge_point_offline", connection, reason, seconds)
-        if not self._connections and self._all_gone is not None:
-            all_gone, self._all_gone = self._all_gone, None
-            all_gone.callback(None)
+        if not self._connections:
+            waiting, self._waiting = self._waiting, []
+            for all_gone in waiting:
+                all_gone.callback(None)
 
-    def _tell(self, hook: str, *arguments: Any) -> None:
+    def _tell(self, hook: str, connection: Connection, *arguments: Any) -> None:
         for plugin in self._plugins:
-            try:
-                getattr(plugin, hook)(*arguments)
-            except Exception:
-                _log.failure("{hook} of {plugin} failed", hook=hook, plugin=plugin.name)
+            run_handler(getattr(plugin, hook), connection, *arguments)

@@ -16,7 +16,7 @@
           +-- QueueFull            it was not sent: too many calls wait for this charge point
           +-- InvalidResponse      the peer answered it with something unreadable
 
-This module imports nothing of the package.
+Imports its neighbour `excerpt` only.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
+
+from ocpp_twisted.excerpt import excerpt
 
 __all__ = [
     "CallErrorReceived",
@@ -96,7 +98,7 @@ class CallFault(OCPPError):
     ) -> None:
         super().__init__(code, description)
         self.code = ErrorCode(code)
-        self.description = description
+        self.description = "" if description is None else str(description)
         self.details = dict(details) if details is not None else {}
 
     def __str__(self) -> str:
@@ -122,7 +124,7 @@ class CallErrorReceived(CallFailed):
         self.details = details if details is not None else {}
 
     def __str__(self) -> str:
-        return f"the peer answered {self.code}: {self.description}"
+        return f"the peer answered {excerpt(self.code, 50)}: {excerpt(self.description)}"
 
 
 class CallTimedOut(CallFailed):

@@ -11,7 +11,7 @@ class Identity(NamedTuple):
     """A charge point's id, and the name (a tenant, a site, a customer) under which it connected.
 
     Two charge points with one id under different names are different charge points. The parts
-    are never joined: an id may contain any character but control characters.
+    are never joined: an id may contain any character that can be printed.
 
     :ivar id: the last segment of the connection URL, percent-decoded.
     :ivar name: what ``{name}`` in the URL template matched; empty if it has none.

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
 
-from ocpp_twisted.errors import CallErrorReceived
+from ocpp_twisted.errors import CallFailed
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.ocppj.message import Request, Response, ResponseT_co, Send
 
@@ -37,7 +37,7 @@ RequestHandler = Callable[["IChargePoint", Any], Any]
 #: ``handler(charge_point, request, response)``, see `IActionPlugin.answered_handler`.
 AnsweredHandler = Callable[["IChargePoint", Any, Any], Any]
 #: ``handler(charge_point, request, outcome)``, see `IActionPlugin.response_handler`.
-ResponseHandler = Callable[["IChargePoint", Any, Response | CallErrorReceived], Any]
+ResponseHandler = Callable[["IChargePoint", Any, Response | CallFailed], Any]
 
 
 class IActiveCaller(Interface):
@@ -73,7 +73,7 @@ class IChargePoint(Interface):
     id = Attribute("Its id (str), for short.")
     version = Attribute('The OCPP version of this connection (str): "1.6", "2.0", "2.0.1", "2.1".')
     peer = Attribute("Where it connects from (str), for logs.")
-    connected = Attribute("Whether this connection is still up (bool).")
+    connected = Attribute("Whether messages can be sent over this connection (bool).")
 
     def call(
         request: Request[ResponseT_co], timeout: float | None = None
@@ -133,7 +133,9 @@ class IActionPlugin(IPlugin):
         """What hears the answers to our own calls of an action, or None.
 
         It is called as ``handler(charge_point, request, outcome)`` after the caller's Deferred
-        has fired; `outcome` is the typed response or a `CallErrorReceived`.
+        has fired, and also for an answer that comes after the call was given up. `outcome` is the
+        typed response, a `CallErrorReceived`, or an `InvalidResponse`. Calls without any answer
+        are not told.
         """
 
     def charge_point_online(charge_point: IChargePoint) -> None:
@@ -195,6 +197,9 @@ class IMessageReceiver(Interface):
 
     def receive(data: bytes) -> None:
         """Take one text message (bytes, UTF-8); never raises."""
+
+    def closing() -> None:
+        """Nothing can be sent any more, and nothing that comes is taken; `lost` follows."""
 
     def lost(reason: str) -> None:
         """The connection has ended (reason: a sentence). Called once, the last call of all."""

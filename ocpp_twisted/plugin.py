@@ -63,8 +63,8 @@ def after(*requests: type[Request[Any]]) -> Callable[[_Method], _Method]:
 def on_result(*requests: type[Request[Any]]) -> Callable[[_Method], _Method]:
     """Call a method with what charge points answer to these requests of ours.
 
-    It gets ``(charge_point, request, outcome)``, where outcome is the typed response or a
-    `CallErrorReceived`.
+    It gets ``(charge_point, request, outcome)``, where outcome is the typed response, a
+    `CallErrorReceived` or an `InvalidResponse`.
     """
     return _mark(_ON_RESULT, requests)
 

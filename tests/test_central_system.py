@@ -140,6 +140,29 @@ class HookTests(SynchronousTestCase):
         self.assertEqual(self.plugin.heard, [("online", "CP1")])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_hooks_may_be_coroutines(self) -> None:
+        looked_up: Deferred[None] = Deferred()
+        heard = []
+
+        class Slow(ActionPlugin):
+            name = "slow"
+
+            async def charge_point_online(self, charge_point):
+                await looked_up
+                heard.append(("online", charge_point.id))
+
+            async def charge_point_offline(self, charge_point, reason, seconds):
+                heard.append(("offline", reason))
+                raise ZeroDivisionError
+
+        cp1 = online(CentralSystem([Slow(), self.plugin], self.clock))
+        self.assertEqual((heard, len(self.plugin.heard)), ([], 1))
+        looked_up.callback(None)
+        cp1.connection.lost("gone")
+        self.assertEqual(heard, [("online", "CP1"), ("offline", "gone")])
+        self.assertEqual(self.plugin.heard[1:], [("offline", "CP1", "gone", 0)])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_the_log_has_a_line_for_each(self) -> None:
         with capturedLogs() as logs:
             online(self.system).connection.lost("gone")
@@ -251,6 +274,20 @@ class StopTests(SynchronousTestCase):
         self.assertNoResult(stopped)
         cp2.connection.lost("gone")
         self.successResultOf(stopped)
+
+    def test_twice(self) -> None:
+        cp1 = online(self.system)
+        result = self.system.call("CP1", RESET)
+        first, second = self.system.stop(10), self.system.stop(5)
+        self.clock.advance(5)
+        self.assertIsNotNone(cp1.transport.closed)
+        self.failureResultOf(result, ConnectionLost)
+        self.assertNoResult(first)
+        self.assertNoResult(second)
+        cp1.connection.lost("we closed with 1001")
+        for stopped in (first, second, self.system.stop(10)):
+            self.successResultOf(stopped)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_transport_that_ends_at_once(self) -> None:
         transport = MemoryTransport()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import weakref
+from collections.abc import Callable
 from datetime import UTC, datetime
+from math import inf
+from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocpp_twisted import v16, v21, v201
@@ -29,6 +34,9 @@ from tests.support import HEARTBEAT, Wire, wire
 
 TIME = v16.HeartbeatResponse(currentTime=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 RESET = v16.ResetRequest(type="Soft")
+STREAM = v21.NotifyPeriodicEventStream(
+    id=1, pending=0, basetime=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), data=[]
+)
 RESET_CALL = '[2,"{}","Reset",{{"type":"Soft"}}]'
 INTERNAL_ERROR = '[4,"h1","InternalError","the central system failed",{}]'
 TIME_RESULT = '[3,"h1",{"currentTime":"2026-01-02T03:04:05Z"}]'
@@ -38,7 +46,7 @@ class Broken(Exception):
     """What a business error looks like to us."""
 
 
-def handled_by(handler) -> Wire:
+def handled_by(handler, clock: Clock | None = None) -> Wire:
     """A connection whose Heartbeats this handler answers: ``handler(charge_point, request)``."""
 
     class Plugin(ActionPlugin):
@@ -48,10 +56,18 @@ def handled_by(handler) -> Wire:
         def heartbeat(self, charge_point, request):
             return handler(charge_point, request)
 
-    return wire(Plugin())
+    return wire(Plugin(), clock)
 
 
-def raising(error: Exception):
+def nested(depth: int) -> list[Any]:
+    """A list in a list in a list."""
+    inner: list[Any] = []
+    for _ in range(depth):
+        inner = [inner]
+    return inner
+
+
+def raising(error: BaseException):
     def handler(charge_point, request):
         raise error
 
@@ -208,6 +224,62 @@ class FaultTests(SynchronousTestCase):
         self.assertEqual(json.loads(cp1.hears()[0])[:3], [4, "h1", "GenericError"])
         self.flushLoggedErrors(ValueError)
 
+    def test_whatever_a_fault_holds_it_is_one_answer(self) -> None:
+        code = ErrorCode.GENERIC_ERROR
+        for fault, logged in (
+            (CallFault(code, None), False),
+            (CallFault(code, Broken("no")), False),
+            (CallFault(code, "no", {"why": nested(5000)}), True),
+            (CallFault(code, "no", {1: {2, 3}, (4,): object()}), True),
+            (CallFault(code, "no", {"why": "caf\udce9"}), True),
+            (CallFault(code, "caf\udce9", {"why": object()}), True),
+        ):
+            for handler in (raising(fault), lambda *_, fault=fault: fail(fault)):
+                cp1 = handled_by(handler)
+                cp1.says(HEARTBEAT)
+                (said,) = cp1.hears()
+                self.assertEqual(json.loads(said)[:3], [4, "h1", "GenericError"])
+                self.assertEqual(bool(self.flushLoggedErrors()), logged)
+
+    def test_a_cancellation_of_asyncio(self) -> None:
+        async def coroutine(charge_point, request):
+            raise asyncio.CancelledError
+
+        async def later(charge_point, request):
+            await looked_up
+
+        looked_up: Deferred[None] = Deferred()
+        for handler in (
+            raising(asyncio.CancelledError()),
+            coroutine,
+            later,
+            lambda *_: fail(asyncio.CancelledError()),
+        ):
+            cp1 = handled_by(handler)
+            cp1.says(HEARTBEAT)
+            if handler is later:
+                looked_up.errback(asyncio.CancelledError())
+            self.assertEqual(cp1.hears(), [INTERNAL_ERROR])
+            self.assertEqual(len(self.flushLoggedErrors(asyncio.CancelledError)), 1)
+
+    def test_data_that_is_nested_too_deep(self) -> None:
+        class Plugin(ActionPlugin):
+            @on(v201.DataTransferRequest)
+            def transfer(self, charge_point, request):
+                data = request.data if isinstance(request.data, list) else nested(5000)
+                return v201.DataTransferResponse(status="Accepted", data=data)
+
+        cp1 = wire(Plugin(), version="2.0.1")
+        cp1.says('[2,"h1","DataTransfer",{"vendorId":"x"}]')
+        self.assertEqual(json.loads(cp1.hears()[0])[:3], [4, "h1", "InternalError"])
+        self.assertEqual(len(self.flushLoggedErrors(LocalProtocolError)), 1)
+        for depth in (*range(100, 1000, 50), 5000):
+            echo = "[" * depth + "]" * depth
+            cp1.says(f'[2,"h1","DataTransfer",{{"vendorId":"x","data":{echo}}}]')
+            (said,) = cp1.hears()
+            self.assertRegex(said[:9], r'^\[[34],"h1",')
+            self.flushLoggedErrors(LocalProtocolError)
+
     def test_an_answer_for_a_connection_that_has_ended_goes_nowhere(self) -> None:
         for outcome in (TIME, Broken()):
             answer: Deferred[v16.HeartbeatResponse] = Deferred()
@@ -316,8 +388,8 @@ class CallTests(SynchronousTestCase):
     def test_what_is_no_answer(self) -> None:
         result = self.cp1.connection.call(RESET)
         self.cp1.says('[3,"1",{"status":"Perhaps"}]')
-        self.failureResultOf(result, InvalidResponse)
-        self.assertEqual(self.heard, [])
+        error = self.failureResultOf(result, InvalidResponse).value
+        self.assertEqual(self.heard, [("CP1", RESET, error)])
 
     def test_one_at_a_time_in_their_order(self) -> None:
         for _ in range(3):
@@ -339,9 +411,22 @@ class CallTests(SynchronousTestCase):
         self.assertNoResult(result)
         self.clock.advance(0.2)
         self.assertTrue(self.failureResultOf(result, CallTimedOut).value.sent)
-        cp1.hears()
-        cp1.says('[3,"1",{"status":"Accepted"}]')
         self.assertEqual(self.heard, [])
+
+    def test_an_answer_that_comes_too_late_is_still_news_to_the_response_handler(self) -> None:
+        for answer, outcome in {
+            '[3,"1",{"status":"Accepted"}]': v16.ResetResponse,
+            '[4,"1","GenericError","",{}]': CallErrorReceived,
+            '[3,"1",{"status":"Perhaps"}]': InvalidResponse,
+        }.items():
+            cp1 = self.connect(call_timeout=30)
+            result = cp1.connection.call(RESET)
+            self.clock.advance(31)
+            self.failureResultOf(result, CallTimedOut)
+            cp1.says(answer)
+            (heard,) = self.heard
+            self.assertIsInstance(heard[2], outcome)
+            self.heard.clear()
 
     def test_a_timeout_of_its_own(self) -> None:
         result = self.cp1.connection.call(RESET, timeout=2)
@@ -372,6 +457,37 @@ class CallTests(SynchronousTestCase):
         for wrong in (v16.ResetRequest(type="Gentle"), v201.ResetRequest(type="Immediate")):
             self.failureResultOf(self.cp1.connection.call(wrong), LocalProtocolError)
         self.assertEqual(self.cp1.hears(), [])
+
+    def test_what_is_no_request_is_not_called(self) -> None:
+        for wrong in (TIME, STREAM, None):
+            self.failureResultOf(self.cp1.connection.call(wrong), LocalProtocolError)
+        self.assertEqual(self.cp1.hears(), [])
+
+    def test_a_call_may_wait_for_ever(self) -> None:
+        result = self.cp1.connection.call(RESET, timeout=inf)
+        self.clock.advance(1_000_000)
+        self.cp1.says('[3,"1",{"status":"Accepted"}]')
+        self.successResultOf(result)
+
+    def test_a_callerror_that_talks_much_makes_a_short_line(self) -> None:
+        for message_id in ("1", "2"):  # the answer to a call, and to none
+            result = self.cp1.connection.call(RESET) if message_id == "1" else None
+            with capturedLogs() as logs:
+                self.cp1.says(f'[4,"{message_id}","GenericError","{"x" * 500_000}",{{}}]')
+            if result is not None:
+                self.failureResultOf(result, CallErrorReceived)
+            (line,) = [formatEvent(log) for log in logs]
+            self.assertIn("GenericError", line)
+            self.assertLess(len(line), 600)
+
+    def test_a_flood_of_refusals_does_not_fill_the_log(self) -> None:
+        with capturedLogs() as logs:
+            for _ in range(5000):
+                self.cp1.says("rubbish")
+                self.cp1.says('[2,"a","Authorize",{"idTag":"x"}]')
+        self.assertLess(len(logs), 120)
+        self.assertEqual(len(self.cp1.hears()), 5000)
+        self.assertIn("refusals are told rarely from now on", " ".join(map(formatEvent, logs)))
 
     def test_a_queued_call_can_be_cancelled(self) -> None:
         self.cp1.connection.call(RESET)
@@ -453,26 +569,285 @@ class SendTests(SynchronousTestCase):
         new.connection.lost("gone")
         self.assertRaises(NotConnected, new.connection.send, message)
 
+    def test_what_is_no_send_is_not_sent(self) -> None:
+        cp1 = wire(ActionPlugin(), version="2.1")
+        for wrong in (v21.HeartbeatRequest(), v21.HeartbeatResponse(currentTime=TIME.currentTime)):
+            self.assertRaises(LocalProtocolError, cp1.connection.send, wrong)
+        self.assertEqual(cp1.hears(), [])
 
-class BackPressureTests(SynchronousTestCase):
+
+class Waiting(ActionPlugin):
+    """Lets every Heartbeat wait for an answer of its own, and writes down what it hears."""
+
+    name = "waiting"
+
+    def __init__(self) -> None:
+        self.answers: list[Deferred[Any]] = []
+        self.written = 0
+        self.afterwards: Callable[[], None] = lambda: None
+
+    @on(v16.HeartbeatRequest)
+    def heartbeat(self, charge_point, request):
+        self.answers.append(Deferred())
+        return self.answers[-1]
+
+    @after(v16.HeartbeatRequest)
+    def answered(self, charge_point, request, response):
+        self.written += 1
+        self.afterwards()
+
+
+def heartbeat(message_id: object) -> str:
+    return f'[2,"{message_id}","Heartbeat",{{}}]'
+
+
+def ids(frames: list[str]) -> list[str]:
+    """The message ids of what was heard."""
+    return [json.loads(frame)[1] for frame in frames]
+
+
+class WaitingTestCase(SynchronousTestCase):
+    limits = Limits(open_calls=2, answer_timeout=60)
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.plugin = Waiting()
+        self.cp1 = wire(self.plugin, self.clock, limits=self.limits)
+        self.connection = self.cp1.connection
+        self.answers = self.plugin.answers
+
+
+class BackPressureTests(WaitingTestCase):
     """A handler that does not answer makes its own charge point wait, and nobody else."""
 
+    def says_heartbeats(self, *message_ids: object) -> None:
+        """More than `open_calls` of them are what one read may bring."""
+        for message_id in message_ids:
+            self.cp1.says(heartbeat(message_id))
+
     def test_reading_pauses_and_goes_on(self) -> None:
-        answers = []
+        self.says_heartbeats(1)
+        self.assertFalse(self.cp1.transport.paused)
+        self.says_heartbeats(2)
+        self.assertTrue(self.cp1.transport.paused)
+        self.answers[0].callback(TIME)
+        self.assertFalse(self.cp1.transport.paused)
+
+    def test_those_beyond_wait_and_start_in_their_order(self) -> None:
+        self.says_heartbeats(*range(7))
+        for number in range(7):
+            self.assertEqual(len(self.answers), min(number + 2, 7))
+            self.assertEqual(self.cp1.transport.paused, number < 6)
+            self.answers[number].callback(TIME)
+        self.assertEqual(ids(self.cp1.hears()), list("0123456"))
+        self.assertEqual(self.plugin.written, 7)
+
+    def test_one_that_waits_comes_again(self) -> None:
+        self.says_heartbeats(1, 2, 3, 3)
+        for number in range(3):
+            self.answers[number].callback(TIME)
+        self.assertEqual((ids(self.cp1.hears()), len(self.answers)), (["1", "2", "3"], 3))
+
+    def test_a_failure_lets_the_next_one_start_as_well(self) -> None:
+        self.says_heartbeats(1, 2, 3)
+        self.answers[0].errback(Broken())
+        self.assertEqual((ids(self.cp1.hears()), len(self.answers)), (["1"], 3))
+        self.flushLoggedErrors(Broken)
+
+    def test_results_of_our_own_calls_do_not_wait(self) -> None:
+        result = self.connection.call(RESET)
+        self.says_heartbeats("a", "b", "c")
+        self.cp1.says('[3,"1",{"status":"Accepted"}]')
+        self.successResultOf(result)
+
+    def test_closing_forgets_them(self) -> None:
+        self.says_heartbeats(1, 2, 3)
+        self.connection.close()
+        self.answers[0].callback(TIME)
+        self.assertEqual((self.cp1.hears(), len(self.answers)), ([], 2))
+
+    def test_closing_from_inside_one_that_has_waited(self) -> None:
+        started = []
 
         class Plugin(ActionPlugin):
-            @on(v16.HeartbeatRequest)
-            def heartbeat(self, charge_point, request):
-                answers.append(Deferred())
-                return answers[-1]
+            @on(v16.AuthorizeRequest)
+            def authorize(self, charge_point, request):
+                started.append(request.idTag)
+                if request.idTag == "2":
+                    charge_point.close()
+                return first if request.idTag == "1" else Deferred()
 
-        cp1 = wire(Plugin(), limits=Limits(open_calls=2))
-        cp1.says('[2,"1","Heartbeat",{}]')
-        self.assertFalse(cp1.transport.paused)
-        cp1.says('[2,"2","Heartbeat",{}]')
-        self.assertTrue(cp1.transport.paused)
-        answers[0].callback(TIME)
-        self.assertFalse(cp1.transport.paused)
+        first: Deferred[v16.AuthorizeResponse] = Deferred()
+        cp1 = wire(Plugin(), self.clock, limits=Limits(open_calls=1))
+        for number in "1234":
+            cp1.says(f'[2,"{number}","Authorize",{{"idTag":"{number}"}}]')
+        first.callback(v16.AuthorizeResponse(idTagInfo=v16.IdTagInfo(status="Accepted")))
+        self.assertEqual((ids(cp1.hears()), started), (["1"], ["1", "2"]))
+
+    def test_a_thousand_that_are_answered_at_once(self) -> None:
+        """A handler may answer some at once: its Deferred has fired, its coroutine never waits."""
+        self.says_heartbeats(*range(1000))
+        first, second = self.answers
+
+        class Fired(list):
+            def append(fired, answer):  # noqa: N805
+                list.append(fired, answer)
+                answer.callback(TIME)
+
+        self.plugin.answers = Fired()
+        first.callback(TIME)
+        second.callback(TIME)
+        heard = ids(self.cp1.hears())
+        self.assertEqual(len(heard), 1000)
+        self.assertEqual(heard, ["0", *map(str, range(2, 1000)), "1"])
+        self.assertFalse(self.cp1.transport.paused)
+
+    def test_an_answer_that_brings_another_one(self) -> None:
+        self.says_heartbeats(1, 2)
+        self.plugin.afterwards = lambda: self.answers[1].called or self.answers[1].callback(TIME)
+        self.answers[0].callback(TIME)
+        self.assertEqual(ids(self.cp1.hears()), ["1", "2"])
+        self.assertFalse(self.cp1.transport.paused)
+
+
+class AnswerTimeoutTests(WaitingTestCase):
+    """A charge point does not wait for ever."""
+
+    too_late = '[4,"{}","InternalError","no answer in time",{{}}]'
+
+    def test_a_deferred(self) -> None:
+        self.cp1.says(heartbeat(1))
+        self.clock.advance(59.9)
+        self.assertEqual(self.cp1.hears(), [])
+        self.clock.advance(0.2)
+        self.assertEqual(self.cp1.hears(), [self.too_late.format(1)])
+
+    def test_a_coroutine(self) -> None:
+        async def handler(charge_point, request):
+            await Deferred()
+
+        cp1 = handled_by(handler, self.clock)
+        cp1.says(heartbeat(1))
+        self.clock.advance(60.1)
+        self.assertEqual(cp1.hears(), [self.too_late.format(1)])
+
+    def test_what_comes_after_that_is_dropped(self) -> None:
+        for late in (TIME, Broken()):
+            self.cp1.says(heartbeat(1))
+            self.clock.advance(60.1)
+            self.cp1.hears()
+            self.answers.pop().callback(late) if late is TIME else self.answers.pop().errback(late)
+            self.assertEqual((self.cp1.hears(), self.plugin.written), ([], 0))
+
+    def test_it_is_no_answer_to_a_new_call_of_the_same_id(self) -> None:
+        self.cp1.says(heartbeat(1))
+        self.clock.advance(60.1)
+        self.cp1.says(heartbeat(1))
+        self.cp1.hears()
+        self.answers[0].callback(TIME)
+        self.assertEqual((self.cp1.hears(), self.plugin.written), ([], 0))
+        self.answers[1].callback(TIME)
+        self.assertEqual((ids(self.cp1.hears()), self.plugin.written), (["1"], 1))
+
+    def test_reading_goes_on(self) -> None:
+        self.cp1.says(heartbeat(1))
+        self.clock.advance(30)
+        for number in (2, 3):
+            self.cp1.says(heartbeat(number))
+        self.assertTrue(self.cp1.transport.paused)
+        self.clock.advance(30.1)
+        self.assertEqual(len(self.answers), 3)
+        self.clock.advance(30)
+        self.assertFalse(self.cp1.transport.paused)
+        self.clock.advance(30.1)
+        self.assertEqual(self.cp1.hears(), [self.too_late.format(number) for number in (1, 2, 3)])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_it_finishes_then(self) -> None:
+        self.cp1.says(heartbeat(1))
+        self.connection.finish()
+        self.clock.advance(60.1)
+        self.assertEqual(self.cp1.transport.closed, (1001, "the central system stops"))
+
+    def test_a_handler_may_have_for_ever(self) -> None:
+        cp1 = wire(self.plugin, self.clock, limits=Limits(answer_timeout=inf))
+        cp1.says(heartbeat(1))
+        self.clock.advance(1_000_000)
+        self.answers[0].callback(TIME)
+        self.assertEqual(ids(cp1.hears()), ["1"])
+
+
+class ClosingTests(WaitingTestCase):
+    """Between the closing and the end nothing is sent and nothing is heard."""
+
+    def close(self) -> None:
+        self.connection.close(1000, "")
+
+    def test_it_is_not_connected(self) -> None:
+        self.close()
+        self.assertFalse(self.connection.connected)
+        self.failureResultOf(self.connection.call(RESET), NotConnected)
+        self.assertRaises(NotConnected, self.connection.send, STREAM)
+        self.assertEqual(self.cp1.ended, [])
+
+    def test_our_calls_have_ended(self) -> None:
+        sent, queued = self.connection.call(RESET), self.connection.call(RESET)
+        self.close()
+        self.failureResultOf(sent, ConnectionLost)
+        self.failureResultOf(queued, NotConnected)
+
+    def test_a_call_that_is_made_because_of_that(self) -> None:
+        again = self.connection.call(RESET).addErrback(lambda _: self.connection.call(RESET))
+        self.close()
+        self.failureResultOf(again, NotConnected)
+
+    def test_a_handler_that_answers_now(self) -> None:
+        for answer in (TIME, Broken(), CallFault(ErrorCode.GENERIC_ERROR)):
+            self.setUp()
+            self.cp1.says(heartbeat(1))
+            self.close()
+            self.answers[0].callback(answer) if answer is TIME else self.answers[0].errback(answer)
+            self.clock.advance(61)
+            self.assertEqual((self.cp1.hears(), self.plugin.written), ([], 0))
+
+    def test_a_handler_that_closes_itself(self) -> None:
+        for outcome in (TIME, Deferred()):
+
+            def handler(charge_point, request, outcome=outcome):
+                charge_point.close()
+                return outcome
+
+            cp1 = handled_by(handler, self.clock)
+            cp1.says(HEARTBEAT)
+            with capturedLogs() as logs:
+                self.clock.advance(61)
+            self.assertEqual((cp1.hears(), logs), ([], []))
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_what_still_comes_is_not_heard(self) -> None:
+        self.close()
+        self.cp1.says(heartbeat(1))
+        self.assertEqual((self.answers, self.cp1.hears()), ([], []))
+
+    def test_the_end_follows_once(self) -> None:
+        self.close()
+        self.connection.lost("closed")
+        self.connection.lost("closed again")
+        self.assertEqual(self.cp1.ended, ["closed"])
+
+    def test_nothing_is_due_any_more(self) -> None:
+        self.cp1.says(heartbeat(1))
+        self.connection.call(RESET).addErrback(lambda failure: failure.trap(ConnectionLost))
+        self.close()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class ClosedByTheTransportTests(ClosingTests):
+    """The same when it is the transport that closes: the peer said goodbye, or too much."""
+
+    def close(self) -> None:
+        self.cp1.transport.close(1009, "too big")
+        self.connection.closing()
 
 
 class EndTests(SynchronousTestCase):

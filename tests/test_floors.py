@@ -19,7 +19,9 @@ PACKAGE = "ocpp_twisted"
 #: The part of the package (a module or a subpackage right below it) and its floor.
 FLOORS = {
     "errors": 0,
+    "excerpt": 0,
     "identity": 0,
+    "epoll_reactor": 0,
     "uvloop_reactor": 0,
     "ocppj": 1,
     "v16": 2,

@@ -68,7 +68,7 @@ class Catalogue:
     :ivar actions: action name to `Action`, in alphabetical order.
     """
 
-    __slots__ = ("_preparers", "_readers", "actions", "rules")
+    __slots__ = ("_readers", "_writers", "actions", "rules")
 
     def __init__(self, rules: Rules, actions: Iterable[Action]) -> None:
         self.rules = rules
@@ -80,7 +80,7 @@ class Catalogue:
             self._readers[action.request] = action.read_request
             if action.response is not None:
                 self._readers[action.response] = action.read_response
-        self._preparers: dict[type, Any] = {}
+        self._writers: dict[type, tuple[Any, Any]] = {}
 
     def __repr__(self) -> str:
         return f"<Catalogue OCPP {self.rules.version}, {len(self.actions)} actions>"
@@ -119,13 +119,13 @@ class Catalogue:
         """
         kind = type(message)
         try:
-            prepare = self._preparers[kind]
+            prepare, read = self._writers[kind]
         except KeyError:
-            prepare = self._preparer(kind)
+            prepare, read = self._writer(kind)
         try:
             text = _encode(message if prepare is None else prepare(message))
-            self._readers[kind](text)
-        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            read(text)
+        except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             raise LocalProtocolError(
                 f"{kind.__name__} is not what OCPP {self.version} allows: {error}"
             ) from error
@@ -160,11 +160,13 @@ class Catalogue:
         except (msgspec.MsgspecError, RecursionError):
             return self.mend(kind, payload)[0]
 
-    def _preparer(self, kind: type) -> Any:
+    def _writer(self, kind: type) -> tuple[Any, Any]:
+        """What prepares a message of this kind for the encoder, and what checks its text."""
         if kind not in self._readers:
             raise LocalProtocolError(f"{kind.__qualname__} is not a message of OCPP {self.version}")
-        prepare = self._preparers[kind] = times.preparer(_type_info(kind))
-        return prepare
+        writer = times.preparer(_type_info(kind)), self._readers[kind]
+        self._writers[kind] = writer
+        return writer
 
 
 _encode = msgspec.json.Encoder().encode

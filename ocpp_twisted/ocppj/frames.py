@@ -97,6 +97,9 @@ class FrameFault(Exception):
         self.message_id = message_id
 
 
+#: A message id that is too long is repeated in the CALLERROR, for its sender to find; up to here.
+_LONGEST_ECHO = 255
+
 _decode_frame = msgspec.json.Decoder(Frame).decode
 _decode_any = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -162,6 +165,8 @@ def _diagnose(data: bytes) -> FrameFault:
         return FrameFault(None, None, "a message is a JSON array that is not empty")
     message_type = elements[0] if type(elements[0]) is int else None
     message_id = elements[1] if len(elements) > 1 and isinstance(elements[1], str) else None
+    if message_id is not None and len(message_id) > _LONGEST_ECHO:
+        message_id = None
     if message_type is None:
         text = "the message type is not a whole number"
     elif message_type not in _SHAPES:

@@ -10,17 +10,16 @@ once. What we call passes through these states, one call at a time in WAITING::
     call() --> QUEUED --next_frame()--> WAITING --CALLRESULT, CALLERROR--> ENDED
                   |                        |
                   +--cancel(), expire(), close(): ENDED-+
+
+The answer to a call that was given up is told as well: its outcome is news to somebody.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from enum import Enum
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from ocpp_twisted.errors import (
     CallErrorReceived,
@@ -33,113 +32,28 @@ from ocpp_twisted.errors import (
     NotConnected,
     QueueFull,
 )
+from ocpp_twisted.excerpt import excerpt
 from ocpp_twisted.ocppj import frames
-from ocpp_twisted.ocppj.catalogue import Action, Catalogue
+from ocpp_twisted.ocppj.catalogue import Catalogue
+from ocpp_twisted.ocppj.events import (
+    CallAnswered,
+    CallEnded,
+    CallReceived,
+    CallState,
+    Event,
+    OutgoingCall,
+    Rejected,
+    ResultRefused,
+    SendReceived,
+)
 from ocpp_twisted.ocppj.frames import Call, CallError, CallResult, CallResultError, FrameFault
 from ocpp_twisted.ocppj.message import Request, Response, Send
 from ocpp_twisted.ocppj.rules import Fault, MessageType
 
-__all__ = [
-    "CallAnswered",
-    "CallEnded",
-    "CallReceived",
-    "CallState",
-    "Event",
-    "OutgoingCall",
-    "Rejected",
-    "ResultRefused",
-    "SendReceived",
-    "Session",
-]
+__all__ = ["Session"]
 
-
-class CallState(Enum):
-    """Where a call of ours stands."""
-
-    QUEUED = "queued"
-    WAITING = "waiting"
-    ENDED = "ended"
-
-
-class OutgoingCall:
-    """A call of ours on its way.
-
-    :ivar request: what is asked.
-    :ivar deadline: seconds on the caller's clock when it is given up.
-    :ivar state: see `CallState`.
-    :ivar owner: whatever the caller keeps with it.
-    """
-
-    __slots__ = ("deadline", "frame", "message_id", "owner", "request", "state")
-
-    def __init__(
-        self, message_id: str, request: Request[Any], frame: bytes, deadline: float, owner: Any
-    ) -> None:
-        self.message_id = message_id
-        self.request = request
-        self.frame = frame
-        self.deadline = deadline
-        self.owner = owner
-        self.state = CallState.QUEUED
-
-
-class CallReceived(Struct, gc=False):
-    """The peer calls: answer it with `Session.result` or `Session.error`, once.
-
-    :ivar repairs: a sentence for each place of the payload that had to be mended.
-    """
-
-    message_id: str
-    action: Action
-    request: Request[Any]
-    repairs: list[str] | None = None
-
-
-class SendReceived(Struct):
-    """The peer sends something that it wants no answer to (OCPP 2.1)."""
-
-    action: Action
-    message: Send
-
-
-class CallAnswered(Struct):
-    """A call of ours has its CALLRESULT."""
-
-    call: OutgoingCall
-    response: Response
-    repairs: list[str] | None = None
-
-
-class CallEnded(Struct):
-    """A call of ours has ended without a CALLRESULT.
-
-    :ivar reply: a CALLRESULTERROR to send, if the version has it and the answer was unreadable.
-    """
-
-    call: OutgoingCall
-    error: CallFailed
-    reply: bytes | None = None
-
-
-class ResultRefused(Struct):
-    """The peer could not read our CALLRESULT (CALLRESULTERROR, OCPP 2.1)."""
-
-    message_id: str
-    error: CallErrorReceived
-
-
-class Rejected(Struct):
-    """The peer sent something that goes no further.
-
-    :ivar why: a sentence for the log.
-    :ivar reply: the CALLERROR to send; None where the version wants silence.
-    """
-
-    why: str
-    reply: bytes | None = None
-
-
-Event = CallReceived | SendReceived | CallAnswered | CallEnded | ResultRefused | Rejected
+#: How many calls are remembered after their time, to tell who listens what became of them.
+_LATE_CALLS = 8
 
 
 class Session:
@@ -153,6 +67,7 @@ class Session:
     __slots__ = (
         "_actions",
         "_answering",
+        "_late",
         "_new_id",
         "_queue",
         "_waiting",
@@ -167,8 +82,10 @@ class Session:
         self.queue_limit = queue_limit
         self._actions = catalogue.actions
         self._new_id = new_id
-        self._answering: set[str] = set()
-        self._queue: deque[OutgoingCall] = deque()
+        # Lists, which are a tenth of a deque's size: idle connections are many.
+        self._answering: list[str] = []
+        self._queue: list[OutgoingCall] = []
+        self._late: list[OutgoingCall] = []
         self._waiting: OutgoingCall | None = None
 
     @property
@@ -218,8 +135,8 @@ class Session:
         """The CALLERROR to a CALL of the peer.
 
         :raises LocalProtocolError: if that CALL has been answered.
-        :raises TypeError: or ValueError, if the fault's details are not JSON (the CALL then still
-            wants its answer).
+        :raises TypeError: or ValueError or RecursionError, if the fault's details are not JSON
+            (the CALL then still wants its answer).
         """
         frame = self._encode_error(MessageType.CALLERROR, message_id, fault)
         self._answered(message_id)
@@ -234,6 +151,8 @@ class Session:
         :raises QueueFull: if `queue_limit` calls are queued.
         :raises LocalProtocolError: if the version's schema does not allow the request.
         """
+        if not isinstance(request, Request):
+            raise LocalProtocolError(f"{type(request).__name__} is no request: it cannot be called")
         if len(self._queue) >= self.queue_limit:
             raise QueueFull(f"{len(self._queue)} calls wait for this charge point already")
         message_id = self._new_id()
@@ -248,6 +167,8 @@ class Session:
 
         :raises LocalProtocolError: if the version has no such message.
         """
+        if not isinstance(message, Send):
+            raise LocalProtocolError(f"{type(message).__name__} is no SEND")
         payload = self.catalogue.write(message)
         return frames.encode_call(MessageType.SEND, self._new_id(), message.ACTION, payload)
 
@@ -255,7 +176,7 @@ class Session:
         """The next CALL to send; None while one waits for its answer, or none is queued."""
         if self._waiting is not None or not self._queue:
             return None
-        call = self._waiting = self._queue.popleft()
+        call = self._waiting = self._queue.pop(0)
         call.state = CallState.WAITING
         return call.frame
 
@@ -278,6 +199,7 @@ class Session:
         waiting = self._waiting
         if waiting is not None and waiting.deadline <= now:
             self._waiting = None
+            self._late = [*self._late, waiting][-_LATE_CALLS:]
             text = f"no answer to {waiting.request.ACTION} in time"
             ended.append(_end(waiting, CallTimedOut(text, sent=True)))
         if self._queue:
@@ -289,7 +211,7 @@ class Session:
         return ended
 
     def close(self) -> list[CallEnded]:
-        """End everything, because the connection has ended."""
+        """End all calls, because nothing can be sent any more; the CALLs too stay unanswered."""
         ended = []
         if self._waiting is not None:
             text = f"the connection ended before the answer to {self._waiting.request.ACTION}"
@@ -298,14 +220,13 @@ class Session:
             text = f"the connection ended before {call.request.ACTION} was sent"
             ended.append(_end(call, NotConnected(text)))
         self._waiting = None
-        self._queue.clear()
-        self._answering.clear()
+        self._queue, self._late, self._answering = [], [], []
         return ended
 
     def _answered(self, message_id: str) -> None:
         try:
             self._answering.remove(message_id)
-        except KeyError:
+        except ValueError:
             raise LocalProtocolError(f"no CALL {message_id!r} waits for an answer") from None
 
     def _call(self, frame: Call) -> Event:
@@ -326,8 +247,8 @@ class Session:
                 request, repairs = self.catalogue.mend(action.request, frame.payload)
         except CallFault as fault:
             reply = self._encode_error(MessageType.CALLERROR, message_id, fault)
-            return Rejected(f"CALL {frame.action[:50]}: {_short(fault)}", reply)
-        self._answering.add(message_id)
+            return Rejected(f"CALL {excerpt(frame.action, 50)}: {_short(fault)}", reply)
+        self._answering.append(message_id)
         return CallReceived(message_id, action, request, repairs)
 
     def _send(self, frame: frames.Send) -> Event:
@@ -341,10 +262,9 @@ class Session:
         return SendReceived(action, message)  # type: ignore[arg-type]
 
     def _call_result(self, frame: CallResult) -> Event:
-        call = self._waiting
-        if call is None or call.message_id != frame.id:
+        call = self._take(frame.id)
+        if call is None:
             return Rejected(f"CALLRESULT {frame.id[:50]!r} answers no call that waits")
-        self._waiting = None
         action = self._actions[call.request.ACTION]
         repairs = None
         try:
@@ -359,26 +279,37 @@ class Session:
         return CallAnswered(call, response, repairs)
 
     def _call_error(self, frame: CallError) -> Event:
-        call = self._waiting
-        # A peer that could not read our message id answers with the one for that (part 4, 4.2.3).
-        ids = (call.message_id, self.catalogue.rules.unreadable_id) if call is not None else ()
-        if call is None or frame.id not in ids:
+        call = self._take(frame.id)
+        if call is None and frame.id == self.catalogue.rules.unreadable_id:
+            # The peer could not read our message id (2.1 part 4, section 4.2.3).
+            call, self._waiting = self._waiting, None
+        if call is None:
             return Rejected(
                 f"CALLERROR {frame.id[:50]!r} answers no call that waits: "
-                f"{frame.code[:50]} {frame.description[:255]!r}"
+                f"{excerpt(frame.code, 50)} {excerpt(frame.description)}"
             )
-        self._waiting = None
         return _end(call, _received(frame))
+
+    def _take(self, message_id: str | None) -> OutgoingCall | None:
+        """The call that is answered: the waiting one, or one that was given up not long ago."""
+        waiting = self._waiting
+        if waiting is not None and waiting.message_id == message_id:
+            self._waiting = None
+            return waiting
+        for call in self._late:
+            if call.message_id == message_id:
+                self._late.remove(call)
+                return call
+        return None
 
     def _faulty(self, fault: FrameFault) -> Event:
         """A message that is no frame: end the call that it was to answer, or answer it."""
         rules = self.catalogue.rules
         message_type, message_id = fault.message_type, fault.message_id
         if message_type in (MessageType.CALLRESULT, MessageType.CALLERROR):
-            call = self._waiting
-            if call is None or call.message_id != message_id:
+            call = self._take(message_id)
+            if call is None:
                 return Rejected(f"{MessageType(message_type).name} ignored: {fault}")
-            self._waiting = None
             wrong = self.catalogue.fault(Fault.MALFORMED_FRAME, str(fault))
             if message_type == MessageType.CALLERROR:
                 return _end(call, InvalidResponse(str(wrong)))
@@ -427,8 +358,8 @@ def _end(call: OutgoingCall, error: CallFailed, reply: bytes | None = None) -> C
 
 
 def _short(fault: CallFault) -> str:
-    """The fault for a log: the peer's field names and values in it may be of any length."""
-    return f"{fault.code}: {fault.description[:255]}"
+    """The fault for a log: field names and values of the peer stand in it."""
+    return f"{fault.code}: {excerpt(fault.description)}"
 
 
 def _received(frame: CallError | CallResultError) -> CallErrorReceived:

@@ -18,6 +18,7 @@ __all__ = ["preparer", "read", "write"]
 
 _encode = msgspec.json.Encoder().encode
 _replace = msgspec.structs.replace
+_DATE_AND_HOUR = re.compile(r"\s*\d{4}-\d\d-\d\d[Tt ]\d\d")
 _LEAP_SECOND = re.compile(r"(:\d\d):60")
 #: A quoted time with microseconds is this long up to its third decimal.
 _UP_TO_MILLISECONDS = len('"2024-01-01T00:00:00.123')
@@ -31,7 +32,7 @@ def read(text: str) -> datetime:
 
     :raises ValueError: if it is no date and time.
     """
-    if len(text) < len("20240101T00"):
+    if not _DATE_AND_HOUR.match(text):
         raise ValueError("a time needs a date and an hour")
     moment = datetime.fromisoformat(_LEAP_SECOND.sub(r"\1:59", text.strip()).upper())
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

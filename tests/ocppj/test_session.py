@@ -249,18 +249,36 @@ class Deadlines(Transcript):
         self.assertEqual([event.error.sent for event in ended], [True, False, False])
         self.sends(b'[2,"3","ClearCache",{}]')
 
-    def test_a_late_answer_is_ignored(self):
-        self.clear_cache(timeout=10.0)
+    def test_a_late_answer_is_told_once_and_changes_nothing(self):
+        first = self.clear_cache(timeout=10.0)
         second = self.clear_cache(timeout=30.0)
         self.sends(b'[2,"1","ClearCache",{}]')
         self.session.expire(10.0)
-        self.ignores(b'[3,"1",{"status":"Accepted"}]')
         self.sends(b'[2,"2","ClearCache",{}]')
+        event = self.hears(b'[3,"1",{"status":"Accepted"}]', CallAnswered)
+        self.assertIs(event.call, first)
+        self.assertEqual(event.response.status, "Accepted")
         self.ignores(b'[3,"1",{"status":"Accepted"}]')
         self.ignores(b'[4,"1","InternalError","",{}]')
         self.ignores(b'[3,"1"]')
         event = self.hears(b'[3,"2",{"status":"Rejected"}]', CallAnswered)
         self.assertIs(event.call, second)
+
+    def test_a_late_refusal_is_told_as_well(self):
+        first = self.clear_cache(timeout=10.0)
+        self.sends(b'[2,"1","ClearCache",{}]')
+        self.session.expire(10.0)
+        event = self.hears(b'[4,"1","InternalError","",{}]', CallEnded)
+        self.assertIs(event.call, first)
+        self.assertEqual(event.error.code, "InternalError")
+
+    def test_only_the_latest_calls_are_remembered_after_their_time(self):
+        for number in range(1, 10):
+            self.clear_cache(timeout=1.0)
+            self.sends(b'[2,"%d","ClearCache",{}]' % number)
+            self.session.expire(1.0)
+        self.ignores(b'[3,"1",{"status":"Accepted"}]')
+        self.hears(b'[3,"2",{"status":"Accepted"}]', CallAnswered)
 
 
 class Cancel(Transcript):

@@ -121,6 +121,7 @@ class Books(RuleBasedStateMachine):
         self.calls = []
         self.queue = []
         self.waiting = None
+        self.late = []
         self.ended = {}
         self.answering = set()
 
@@ -245,8 +246,23 @@ class Books(RuleBasedStateMachine):
         ),
     )
     def answer_no_call_that_waits(self, data, template):
-        others = [_id(call) for call in self.calls if call is not self.waiting]
+        others = [
+            _id(call) for call in self.calls if call is not self.waiting and call not in self.late
+        ]
         self.ignored(template % data.draw(st.sampled_from([*others, b"no", b"999"])))
+
+    @precondition(lambda self: self.late)
+    @rule(
+        data=st.data(), template=st.sampled_from([*BAD_RESULTS, *BAD_ERRORS, b'[4,"%s","E","",{}]'])
+    )
+    def answer_late(self, data, template):
+        """What becomes of a call after its time is told once; the call itself has ended."""
+        call = data.draw(st.sampled_from(self.late))
+        self.late.remove(call)
+        event = self.session.receive(template % _id(call))
+        assert type(event) is CallEnded, event
+        assert event.call is call
+        self.ignored(template % _id(call))
 
     # -- the peer's CALLs
 
@@ -332,6 +348,8 @@ class Books(RuleBasedStateMachine):
             assert type(event.error) is CallTimedOut
             assert event.error.sent is (event.call is waiting)
             assert event.reply is None
+            if event.call is waiting:
+                self.late = [*self.late, event.call][-8:]
             self.end(event.call, event.error)
 
     @precondition(lambda self: len(self.calls) > 5)

@@ -1,0 +1,116 @@
+"""What a session says of a message: who asks, who answers, what ends.
+
+Imports its floor only.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from msgspec import Struct
+
+from ocpp_twisted.errors import CallErrorReceived, CallFailed
+from ocpp_twisted.ocppj.catalogue import Action
+from ocpp_twisted.ocppj.message import Request, Response, Send
+
+__all__ = [
+    "CallAnswered",
+    "CallEnded",
+    "CallReceived",
+    "CallState",
+    "Event",
+    "OutgoingCall",
+    "Rejected",
+    "ResultRefused",
+    "SendReceived",
+]
+
+
+class CallState(Enum):
+    """Where a call of ours stands."""
+
+    QUEUED = "queued"
+    WAITING = "waiting"
+    ENDED = "ended"
+
+
+class OutgoingCall:
+    """A call of ours on its way.
+
+    :ivar request: what is asked.
+    :ivar deadline: seconds on the caller's clock when it is given up.
+    :ivar state: see `CallState`.
+    :ivar owner: whatever the caller keeps with it.
+    """
+
+    __slots__ = ("deadline", "frame", "message_id", "owner", "request", "state")
+
+    def __init__(
+        self, message_id: str, request: Request[Any], frame: bytes, deadline: float, owner: Any
+    ) -> None:
+        self.message_id = message_id
+        self.request = request
+        self.frame = frame
+        self.deadline = deadline
+        self.owner = owner
+        self.state = CallState.QUEUED
+
+
+class CallReceived(Struct, gc=False):
+    """The peer calls: answer it with `Session.result` or `Session.error`, once.
+
+    :ivar repairs: a sentence for each place of the payload that had to be mended.
+    """
+
+    message_id: str
+    action: Action
+    request: Request[Any]
+    repairs: list[str] | None = None
+
+
+class SendReceived(Struct):
+    """The peer sends something that it wants no answer to (OCPP 2.1)."""
+
+    action: Action
+    message: Send
+
+
+class CallAnswered(Struct):
+    """A call of ours has its CALLRESULT."""
+
+    call: OutgoingCall
+    response: Response
+    repairs: list[str] | None = None
+
+
+class CallEnded(Struct):
+    """A call of ours has ended without a CALLRESULT.
+
+    :ivar reply: a CALLRESULTERROR to send, if the version has it and the answer was unreadable.
+    """
+
+    call: OutgoingCall
+    error: CallFailed
+    reply: bytes | None = None
+
+
+class ResultRefused(Struct):
+    """The peer could not read our CALLRESULT (CALLRESULTERROR, OCPP 2.1)."""
+
+    message_id: str
+    error: CallErrorReceived
+
+
+class Rejected(Struct):
+    """The peer sent something that goes no further.
+
+    :ivar why: a sentence for the log.
+    :ivar reply: the CALLERROR to send; None where the version wants silence.
+    """
+
+    why: str
+    reply: bytes | None = None
+
+
+Event = CallReceived | SendReceived | CallAnswered | CallEnded | ResultRefused | Rejected
