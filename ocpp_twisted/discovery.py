@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from twisted.logger import Logger
 from twisted.plugin import IPlugin, getCache
 from twisted.python.modules import getModule
 from zope.interface import implementer
@@ -25,6 +26,8 @@ from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.interfaces import IActionPlugin, IActiveCallPlugin, IPluginDeclaration
 
 __all__ = ["Found", "PluginDeclaration", "available", "choose", "look_in"]
+
+_log = Logger()
 
 #: What people call the kinds.
 KINDS: dict[InterfaceClass, str] = {IActionPlugin: "action", IActiveCallPlugin: "active"}
@@ -138,11 +141,15 @@ def _found(cached: Any, interface: InterfaceClass) -> Iterator[Found]:
     where = cached.dropin.moduleName
     try:
         announced = cached.load()
-    except Exception:
-        return  # `_broken` tells why, should it be asked for
-    kind = announced.kind if interface is IPluginDeclaration else interface
-    if kind in KINDS:
-        yield Found(announced.name, KINDS[kind], where, announced)
+        kind = announced.kind if interface is IPluginDeclaration else interface
+        if not isinstance(announced.name, str):
+            raise TypeError(f"its name is {announced.name!r}")
+        found = Found(announced.name, KINDS[kind], where, announced)
+    except Exception as error:
+        # `_broken` tells of what cannot be imported, should it be asked for.
+        _log.debug("{where} announces no plug-in: {error}", where=where, error=error)
+        return
+    yield found
 
 
 def _broken() -> Iterator[tuple[str, str]]:

@@ -7,6 +7,8 @@ typed it.
 from __future__ import annotations
 
 import os
+import select
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -59,10 +61,24 @@ def _seconds_not_0(text: str) -> float:
     return seconds
 
 
+def _whole_seconds(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise ValueError(f"{text!r} is not a number of whole seconds, 1 or more")
+    return int(text)
+
+
 def _bytes(text: str) -> int:
     if not text.isdecimal() or int(text) < 1024:
         raise ValueError(f"{text!r} is not a number of bytes, 1024 or more")
     return int(text)
+
+
+def _install_reactor() -> None:
+    """Take our own reactor, unless twistd was told which (it has installed that one then)."""
+    if "twisted.internet.reactor" not in sys.modules and hasattr(select, "epoll"):
+        from ocpp_twisted import epoll_reactor
+
+        epoll_reactor.install()
 
 
 def _data_directory() -> Path:
@@ -119,7 +135,7 @@ class Options(usage.Options):
     ]
 
     _numbers: ClassVar[Mapping[str, Callable[[str], float]]] = {
-        "heartbeat-interval": _seconds_not_0,
+        "heartbeat-interval": _whole_seconds,
         "call-timeout": _seconds_not_0,
         "ping-interval": _seconds,
         "ping-timeout": _seconds_not_0,
@@ -139,6 +155,8 @@ class Options(usage.Options):
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse the command line; what is wrong with it ends the program with one sentence."""
         look_in(Path.cwd())
+        if self.parent is not None:
+            _install_reactor()
         try:
             super().parseOptions(options)
         except usage.UsageError as error:
@@ -191,6 +209,10 @@ class Options(usage.Options):
                 "there is nothing to listen on: give --ws PORT, --wss PORT or both, "
                 "for example --ws 9000 --wss 9443"
             )
+        for kind in ("action", "active"):
+            names = self[f"{kind}-plugins"]
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise usage.UsageError(f"--{kind}-plugin {twice[0]} is given twice")
         for option, check in self._numbers.items():
             self[option] = _checked(check, self[option], f"--{option}")
         if bool(self["tls-cert"]) != bool(self["tls-key"]):

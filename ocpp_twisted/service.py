@@ -18,8 +18,10 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import (
+    CancelledError,
     Deferred,
-    gatherResults,
+    DeferredList,
+    DeferredLock,
     inlineCallbacks,
     maybeDeferred,
 )
@@ -28,7 +30,6 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory
 from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from ocpp_twisted.central_system import CentralSystem
@@ -38,7 +39,7 @@ from ocpp_twisted.interfaces import IActionPlugin, IActiveCallPlugin
 from ocpp_twisted.options import Options
 from ocpp_twisted.versions import CATALOGUES
 from ocpp_twisted.websocket.server import OCPPServerFactory, WebSocketOptions
-from ocpp_twisted.websocket.tls import development_certificate, server_context
+from ocpp_twisted.websocket.tls import TLSFactory, development_certificate, server_context
 
 __all__ = ["Options", "Server", "Settings", "makeService"]
 
@@ -71,17 +72,8 @@ class Settings:
     grace: float = 10.0
 
 
-class _TLSFactory(TLSMemoryBIOFactory):
-    """TLS around a factory that may refuse a socket, which Twisted's does not expect."""
-
-    wrappedFactory: OCPPServerFactory
-
-    def buildProtocol(self, addr: IAddress | None) -> Any:
-        return super().buildProtocol(addr) if self.wrappedFactory.accepting else None
-
-
 class Server(Service):
-    """Listens for charge points from `startService` until the Deferred of `stopService` fires.
+    """Listens for charge points from `startService` to `stopService`.
 
     :ivar central_system: knows the charge points, and calls them.
     :raises ConfigurationError: if the certificate cannot be used.
@@ -98,12 +90,14 @@ class Server(Service):
             ("ws", description, self._factory) for description in settings.ws
         ]
         if settings.wss:
-            secure = _TLSFactory(self._tls_context(), False, self._factory)
+            secure = TLSFactory(self._tls_context(), False, self._factory)
             secure.noisy = False
             self._listeners += [("wss", description, secure) for description in settings.wss]
         self._factory.accepting = False
         self._ports: list[IListeningPort] = []
         self._bound: Deferred[None] | None = None
+        self._starting: Deferred[None] | None = None
+        self._stopping = DeferredLock()
         self._started: list[Any] = []
 
     @property
@@ -115,32 +109,55 @@ class Server(Service):
         """Bind the sockets while the process may: twistd gives up its privileges afterwards."""
         self._bound = self._bind()
 
-    def startService(self) -> Deferred[None]:
-        """Start the plug-ins, listen, and let charge points in.
+    @inlineCallbacks
+    def startService(self) -> Generator[Any, Any, None]:
+        """Listen, start the plug-ins, and let charge points in.
 
-        :returns: a Deferred that fires when all is running; its errback is a
-            `ConfigurationError` if a plug-in or an address cannot be used.
+        :returns: a Deferred that fires when all is running. Its errback is a
+            `ConfigurationError` if a plug-in or an address cannot be used, or a `CancelledError`
+            if the service is stopped meanwhile; all that had been started is stopped then.
         """
         super().startService()
-        if self._bound is None:
-            self._bound = self._bind()
-        started = self._bound
-        started.addCallback(lambda _: self._start_plugins())
-        started.addCallback(lambda _: self._open())
-        return started
+        self._starting = self._start()
+        try:
+            yield self._starting
+        except Exception:
+            yield self._stop()
+            raise
 
     def stopService(self) -> Deferred[None]:
-        """Stop listening, close every WebSocket, stop the plug-ins; fires when all is done."""
+        """Stop listening, close every WebSocket, stop the plug-ins; fires when all is done.
+
+        It takes no longer than three times `Settings.grace` and the WebSockets' close timeout,
+        and no longer than their close timeout if no call is open and no plug-in takes its time.
+        """
         super().stopService()
+        if self._starting is not None:
+            self._starting.cancel()  # does nothing if it has fired
+        return self._stop()
+
+    @inlineCallbacks
+    def _start(self) -> Generator[Any, Any, None]:
+        yield self._bound or self._bind()
+        yield self._start_plugins()
+        self._open()
+
+    def _stop(self) -> Deferred[None]:
+        """Who stops what is being stopped already waits until that is done."""
+        stopped: Deferred[None] = self._stopping.run(self._take_down)
+        return stopped
+
+    @inlineCallbacks
+    def _take_down(self) -> Generator[Any, Any, None]:
         self._factory.accepting = False
         ports, self._ports, self._bound = self._ports, [], None
-        stopped: Deferred[Any] = gatherResults(
-            [maybeDeferred(port.stopListening) for port in ports]
+        yield DeferredList(
+            [maybeDeferred(port.stopListening) for port in ports], consumeErrors=True
         )
-        stopped.addCallback(lambda _: self._stop_plugins(self.settings.active_plugins))
-        stopped.addCallback(lambda _: self.central_system.stop(self.settings.grace))
-        stopped.addCallback(lambda _: self._stop_plugins(self.settings.action_plugins))
-        return stopped
+        yield self._stop_plugins(self.settings.active_plugins)
+        yield self.central_system.stop(self.settings.grace)
+        yield self._factory.drop_all()
+        yield self._stop_plugins(self.settings.action_plugins)
 
     def _tls_context(self) -> CertificateOptions:
         if self.settings.tls is not None:
@@ -156,7 +173,7 @@ class Server(Service):
     @inlineCallbacks
     def _bind(self) -> Generator[Any, Any, None]:
         for scheme, description, factory in self._listeners:
-            endpoint = serverFromString(self._reactor, description)
+            endpoint = serverFromString(self._reactor, _with_backlog(description))
             try:
                 self._ports.append((yield endpoint.listen(factory)))
             except CannotListenError as error:
@@ -172,9 +189,7 @@ class Server(Service):
             "OCPP {versions} on {addresses}; action plug-ins: {action}; active plug-ins: {active}",
             versions=", ".join(CATALOGUES),
             addresses=", ".join(
-                f"{scheme}://{address.host}:{address.port}"
-                if isinstance(address, (IPv4Address, IPv6Address))
-                else f"{scheme} at {address}"
+                _url(scheme, address)
                 for scheme, address in zip(schemes, self.addresses, strict=True)
             ),
             action=_names(self.settings.action_plugins),
@@ -190,19 +205,24 @@ class Server(Service):
                 yield maybeDeferred(plugin.start, self.central_system, config)
                 self._started.append(plugin)
             except Exception as error:
+                if not self.running:
+                    raise CancelledError from error
                 text = f"plug-in {plugin.name!r} cannot start: {type(error).__name__}: {error}"
                 raise ConfigurationError(text) from error
+            if not self.running:
+                raise CancelledError  # which this plug-in has taken no notice of
 
-    @inlineCallbacks
-    def _stop_plugins(self, plugins: Sequence[Any]) -> Generator[Any, Any, None]:
-        for plugin in reversed(plugins):
-            if plugin not in self._started:
-                continue
-            self._started.remove(plugin)
-            try:
-                yield maybeDeferred(plugin.stop)
-            except Exception:
-                _log.failure("plug-in {name} failed while it stopped", name=plugin.name)
+    def _stop_plugins(self, plugins: Sequence[Any]) -> Deferred[Any]:
+        def stopped(failure: Failure, name: str) -> None:
+            _log.failure("plug-in {name} failed while it stopped", failure=failure, name=name)
+
+        stopping = []
+        for plugin in plugins:
+            if plugin in self._started:
+                self._started.remove(plugin)
+                stop = maybeDeferred(plugin.stop).addTimeout(self.settings.grace, self._reactor)
+                stopping.append(stop.addErrback(stopped, plugin.name))
+        return DeferredList(stopping)
 
 
 class _TwistdServer(Server):
@@ -213,11 +233,15 @@ class _TwistdServer(Server):
         return super().startService().addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> None:
+        if not self.running:
+            return  # stopped while it was starting
         if failure.check(ConfigurationError):
             _log.critical("{reason}", reason=failure.getErrorMessage())
         else:
             _log.failure("the server cannot start", failure=failure)
-        atexit.register(os._exit, 1)  # twistd has no other way to end with this exit code
+        # twistd has no other way to end with this exit code. What was registered before this is
+        # not run; logs are flushed as they are written.
+        atexit.register(os._exit, 1)
         self._reactor.callWhenRunning(self._reactor.stop)
 
 
@@ -235,7 +259,7 @@ def makeService(options: Options) -> Server:
         data_directory=options["data-dir"],
         action_plugins=options["action"],
         active_plugins=options["active"],
-        plugin_config={"local": {"heartbeat_interval": int(options["heartbeat-interval"])}},
+        plugin_config={"local": {"heartbeat_interval": options["heartbeat-interval"]}},
         websocket=WebSocketOptions(
             templates=options["templates"],
             ping_interval=options["ping-interval"],
@@ -265,6 +289,25 @@ def _stop_cleanly_on_signals(reactor: Any) -> None:
 
     for known in signals:
         signal.signal(known, stop)
+
+
+def _url(scheme: str, address: IAddress) -> str:
+    if isinstance(address, IPv4Address):
+        return f"{scheme}://{address.host}:{address.port}"
+    if isinstance(address, IPv6Address):
+        return f"{scheme}://[{address.host}]:{address.port}"
+    return f"{scheme} at {address}"
+
+
+def _with_backlog(description: str) -> str:
+    """An endpoint description that lets many charge points come back at once.
+
+    Twisted lets 50 wait to be accepted; those beyond try again after a second, then after two.
+    """
+    is_tcp = description.startswith(("tcp:", "tcp6:"))
+    return (
+        f"{description}:backlog=4096" if is_tcp and "backlog=" not in description else description
+    )
 
 
 def _names(plugins: Sequence[Any]) -> str:

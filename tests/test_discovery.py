@@ -156,6 +156,41 @@ class DiscoveryTests(SynchronousTestCase):
         self.file("a/my_module.py", PLUGIN + "class Nameless(ActionPlugin): pass")
         self.assertIn("IActionPlugin.name attribute was not provided", self.choose("mine"))
 
+    def test_a_declaration_that_is_none_does_not_hide_the_others(self) -> None:
+        wrong = """
+        from twisted.plugin import IPlugin
+        from zope.interface import Interface, implementer
+        from ocpp_twisted.discovery import PluginDeclaration
+        from ocpp_twisted.interfaces import IActionPlugin, IPluginDeclaration
+
+        class IOther(Interface): ...
+
+        @implementer(IPluginDeclaration, IPlugin)
+        class Nameless:
+            kind = IActionPlugin
+            def load(self): ...
+
+        @implementer(IPluginDeclaration, IPlugin)
+        class Kindless:
+            name = "mine"
+            def load(self): ...
+
+        nameless = Nameless()
+        kindless = Kindless()
+        unnamed = PluginDeclaration(None, IActionPlugin, "my_module:Mine")
+        numbered = PluginDeclaration(5, IActionPlugin, "my_module:Mine")
+        unknown = PluginDeclaration("mine", IOther, "my_module:Mine")
+        unspeakable = PluginDeclaration("mine", [], "my_module:Mine")
+        """
+        for folder in "ac":
+            self.file(f"{folder}/twisted/plugins/{folder}_wrong.py", wrong)
+        self.declare("mine", "my_module:Mine", folder="b")
+        self.file("b/my_module.py", PLUGIN)
+        self.assertEqual(self.choose("mine"), "['Mine']")
+        self.assertEqual(
+            self.choose("yours"), "there is no action plug-in 'yours'; there is: local, mine"
+        )
+
     def test_two_of_one_name(self) -> None:
         self.declare("mine", "my_module:Mine", folder="a")
         self.declare("mine", "my_module:Mine", folder="b")

@@ -87,13 +87,18 @@ class RefusedTests(OptionsTestCase):
         self.assertIn("Wrong number of arguments", self.refused("--ws=0", "extra"))
 
     def test_what_is_no_number(self) -> None:
-        for option in ("grace", "ping-interval", "call-timeout", "heartbeat-interval"):
+        for option in ("grace", "ping-interval", "call-timeout"):
             for wrong in ("soon", "-1", "nan", "inf"):
                 self.assertIn(
                     f"--{option}: {wrong!r} is not a number of seconds",
                     self.refused("--ws=0", f"--{option}={wrong}"),
                 )
-        for option in ("call-timeout", "ping-timeout", "heartbeat-interval"):
+        for wrong in ("soon", "-1", "0", "0.5"):
+            self.assertIn(
+                f"--heartbeat-interval: {wrong!r} is not a number of whole seconds",
+                self.refused("--ws=0", f"--heartbeat-interval={wrong}"),
+            )
+        for option in ("call-timeout", "ping-timeout"):
             self.assertIn(f"--{option}: 0 seconds", self.refused("--ws=0", f"--{option}=0"))
         self.assertIn("--max-message-size: '5'", self.refused("--ws=0", "--max-message-size=5"))
 

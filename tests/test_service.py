@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet import defer, error, reactor
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
@@ -198,6 +198,26 @@ class FailureTests(ServerTestCase):
         await self.fails(ws=[f"tcp:{port}:interface=127.0.0.1"])
         await self.running.stopService()
 
+    async def test_it_leaves_nothing_bound(self) -> None:
+        (taken,) = await self.started()
+        await self.fails(ws=[ANYWHERE, f"tcp:{taken}:interface=127.0.0.1"])
+        await self.running.stopService()
+        happened: list[str] = []
+
+        def start(caller, config):
+            happened.extend(f"{address.host}:{address.port}" for address in server.addresses)
+            raise ValueError("no database")
+
+        self.commander.start = start
+        server = self.server()
+        await self.assertFailure(server.startService(), ConfigurationError)
+        (address,) = happened
+        self.assertEqual(server.addresses, [])
+        await self.assertFailure(
+            connect(reactor, int(address.split(":")[1])), error.ConnectionRefusedError
+        )
+        self.assertEqual(self.plugin.happened[-2:], [("start", {}), "stop"])
+
     def test_a_certificate_that_cannot_be_read(self) -> None:
         pair = (Path("nowhere.pem"), Path("nowhere.key"))
         error = self.assertRaises(
@@ -261,3 +281,145 @@ class StopTests(ServerTestCase):
         inside.transport.write(close_frame(1001))
         await stopped
         await outside.over
+
+    async def test_twice(self) -> None:
+        ready: Deferred[None] = Deferred()
+        (port,) = await self.started()
+        client = await upgraded(reactor, port)
+        self.plugin.stop = lambda: ready
+        first, second = self.running.stopService(), self.running.stopService()
+        client.transport.write(close_frame(1001))
+        await client.over
+        self.assertNoResult(first)
+        self.assertNoResult(second)
+        ready.callback(None)
+        await first
+        await second
+        await self.running.stopService()
+
+    async def test_a_plugin_that_never_stops_does_not_hold_it(self) -> None:
+        for plugin in (self.plugin, self.commander):
+            (port,) = await self.started(grace=0.1)
+            client = await upgraded(reactor, port)
+            plugin.stop = Deferred
+            stopped = self.running.stopService()
+            await until(lambda client=client: 1001 in client.hears(), reactor)
+            client.transport.write(close_frame(1001))
+            await client.over
+            await stopped
+            self.assertEqual(len(self.flushLoggedErrors(defer.TimeoutError)), 1)
+            del plugin.stop
+
+    async def test_no_socket_stays_open(self) -> None:
+        (port,) = await self.started(grace=5, websocket=WebSocketOptions(close_timeout=60))
+        half = await connect(reactor, port)
+        half.transport.write(b"GET ")
+        stranger = await upgraded(reactor, port, subprotocols="ocpp9.9")
+        await until(lambda: 1002 in stranger.hears(), reactor)
+        await self.running.stopService()
+        self.assertEqual(self.running._factory.open, set())
+        await half.over
+        await stranger.over
+
+    async def test_no_socket_stays_in_the_handshake_of_tls(self) -> None:
+        (port,) = await self.started(ws=[], wss=[ANYWHERE], data_directory=Path(self.mktemp()))
+        half = await connect(reactor, port)
+        half.transport.write(b"\x16\x03\x01")
+        await until(lambda: self.running._factory.open, reactor)
+        await self.running.stopService()
+        await half.over
+
+
+class StopWhileStartingTests(ServerTestCase):
+    """The server is stopped while a plug-in is still starting."""
+
+    async def starting(self, **more) -> Server:
+        self.ready: Deferred[None] = Deferred()
+        self.commander.start = lambda caller, config: self.ready
+        self.commander.stop = lambda: self.plugin.happened.append("never started")
+        server = self.server(**more)
+        self.starts = server.startService()
+        self.assertNoResult(self.starts)
+        return server
+
+    async def test_what_has_started_is_stopped(self) -> None:
+        server = await self.starting()
+        (address,) = server.addresses
+        stopped = server.stopService()
+        await self.assertFailure(self.starts, CancelledError)
+        await stopped
+        self.assertEqual(server.addresses, [])
+        self.assertEqual(self.plugin.happened, [("start", {}), "stop"])
+        await self.assertFailure(connect(reactor, address.port), error.ConnectionRefusedError)
+
+    async def test_a_plugin_that_stops_slowly_is_waited_for(self) -> None:
+        slow: Deferred[None] = Deferred()
+        self.plugin.stop = lambda: slow
+        server = await self.starting()
+        stopped = server.stopService()
+        failed = self.assertFailure(self.starts, CancelledError)
+        self.assertNoResult(stopped)
+        await until(lambda: not server._started, reactor)
+        self.assertNoResult(stopped)
+        slow.callback(None)
+        await stopped
+        await failed
+
+    async def test_a_start_that_is_a_coroutine(self) -> None:
+        server = self.server()
+        never: Deferred[None] = Deferred()
+
+        async def start(caller, config):
+            await never
+
+        self.commander.start = start
+        starts = server.startService()
+        stopped = server.stopService()
+        await self.assertFailure(starts, CancelledError)
+        await stopped
+        self.assertEqual(self.plugin.happened, [("start", {}), "stop"])
+
+    async def test_a_plugin_that_takes_no_notice(self) -> None:
+        async def start(caller, config):
+            try:
+                await self.ready
+            except CancelledError:
+                self.plugin.happened.append("no notice")
+
+        server = self.server(active_plugins=[self.commander, Commander()])
+        self.ready = Deferred()
+        self.commander.start = start
+        self.commander.stop = lambda: self.plugin.happened.append("stop commander")
+        starts = server.startService()
+        stopped = server.stopService()
+        await self.assertFailure(starts, CancelledError)
+        await stopped
+        self.assertEqual(
+            self.plugin.happened, [("start", {}), "no notice", "stop commander", "stop"]
+        )
+        self.assertFalse(server._factory.accepting)
+
+    async def test_while_a_start_that_has_failed_is_being_undone(self) -> None:
+        slow: Deferred[None] = Deferred()
+        self.plugin.stop = lambda: slow
+        server = await self.starting()
+        self.ready.errback(ValueError("no database"))
+        failed = self.assertFailure(self.starts, ConfigurationError)
+        await until(lambda: not server._started, reactor)
+        stopped = server.stopService()
+        self.assertNoResult(stopped)
+        slow.callback(None)
+        await stopped
+        await failed
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    async def test_it_can_start_again(self) -> None:
+        server = await self.starting()
+        stopped = server.stopService()
+        await self.assertFailure(self.starts, CancelledError)
+        await stopped
+        self.commander.start = lambda caller, config: None
+        await server.startService()
+        self.running = server
+        client = await upgraded(reactor, server.addresses[0].port)
+        await self.stops_with(client)

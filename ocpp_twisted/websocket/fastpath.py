@@ -6,9 +6,10 @@ else goes to Autobahn untouched, and so does all that follows until Autobahn has
 message begun: it steps aside for a fragment, a control frame, several frames in one read or half
 a one, a compressed or unmasked frame, wrong UTF-8, and whenever the connection is not open.
 
-Writing: an uncompressed message goes to the socket at once if that is a plain TCP transport of
-Twisted with nothing of ours still waiting to be sent. It steps aside for TLS, for any other
-transport, for bytes that wait, and for a connection that compresses or is closing.
+Writing: an uncompressed message of less than 64 KiB is framed here, and goes to the socket at
+once if that is a TCP transport of Twisted with nothing of ours still waiting to be sent; over TLS
+its records do (`AtOnceTLS`). It steps aside for any other transport, for bytes that wait, and for
+a connection that compresses or is closing.
 
 The peer sees the same bytes on either road (RFC 6455 sections 5.2 and 5.3).
 """
@@ -17,40 +18,55 @@ from __future__ import annotations
 
 from typing import Any
 
+from OpenSSL.SSL import Error, WantReadError
+from twisted.internet.interfaces import ITransport
+from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection as TCPConnection
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 
 try:
     from websockets.speedups import apply_mask
 except ImportError:  # no compiled wheel for this platform
     from websockets.utils import apply_mask
 
-__all__ = ["FastPath"]
+__all__ = ["AtOnceTLS", "FastPath"]
 
+#: The type of TLS records that carry what is sent.
+_APPLICATION_DATA = 23
+#: At least as much as one write of Twisted leaves in OpenSSL.
+_MOST_RECORDS = 32768
 _FINAL_TEXT = 0x81
 _MASKED = 0x80
 #: The longest payload whose length takes two bytes; longer ones are rare.
 _LONGEST = 65535
+#: Bytes to read from a socket at once. Twisted's 64 KiB cost an allocation of that size each time.
+_READ_SIZE = 8192
 
 
 class FastPath:
     """A mix-in before Autobahn's server protocol."""
 
-    #: The socket's transport if messages may be written to it at once.
-    _direct: Any = None
+    #: Whether messages may be framed here; the socket if they may be sent to it at once as well.
+    _frames_here = False
+    _socket: Any = None
 
     def fast_path_opened(self: Any) -> None:
         """The handshake is done: see which roads this connection may take."""
-        transport = self.transport
-        # Not hasattr(): on TLS, attributes fall through the wrapper to the raw socket's transport.
-        plain = isinstance(transport, TCPConnection) and not transport.TLS
-        if plain and self._perMessageCompress is None:
-            self._direct = transport
+        if self._perMessageCompress is not None:
+            return
+        self._frames_here = True
+        # Not hasattr(): on TLS, attributes fall through the wrapper to the socket's transport.
+        if isinstance(self.transport, TCPConnection) and not self.transport.TLS:
+            self._socket = self.transport.socket
+            self.transport.bufferSize = _READ_SIZE
 
     def dataReceived(self: Any, data: bytes) -> None:
         """Bytes from the socket."""
         self.heard = True
         if (
             data[0] == _FINAL_TEXT
+            and self._receiver is not None
             and self.state == self.STATE_OPEN
             and not self.data
             and self.current_frame is None
@@ -58,7 +74,7 @@ class FastPath:
         ):
             payload = _payload(data)
             if payload is not None and len(payload) <= self.maxMessagePayloadSize:
-                self.onMessage(payload, False)
+                self._receiver.receive(payload)
                 return
         self._dataReceived(data)
 
@@ -66,26 +82,103 @@ class FastPath:
         """See `IMessageTransport.send_message`."""
         if self.state != self.STATE_OPEN:
             return
-        transport = self._direct
         length = len(data)
-        if (
-            transport is None
-            or transport.dataBuffer
-            or transport._tempDataBuffer
-            or length > _LONGEST
-        ):
+        if not self._frames_here or length > _LONGEST:
             self.send_text(data)
             return
         if length < 126:
             frame = b"\x81%c%b" % (length, data)
         else:
             frame = b"\x81\x7e%b%b" % (length.to_bytes(2, "big"), data)
+        if self._socket is None:
+            self.transport.write(frame)
+        else:
+            _send_at_once(self.transport, self._socket, frame)
+
+
+class AtOnceTLS(TLSMemoryBIOProtocol):
+    """TLS that takes no round about for one record in one read, and sends its records at once.
+
+    Reading: Twisted asks OpenSSL for more until it says that there is none, which costs as much
+    as a message does. Where one whole record of application data is all that came, there is
+    none. Writing: Twisted's own waits for the reactor's next round, for protocols that write bit
+    by bit.
+    """
+
+    _socket: Any = None
+    #: Bytes that the record that has begun still lacks; None once that is no longer known.
+    _lacking: int | None = 0
+
+    def makeConnection(self, transport: ITransport) -> None:
+        """See `twisted.internet.interfaces.IProtocol.makeConnection`."""
+        if isinstance(transport, TCPConnection):
+            self._socket = transport.socket
+            transport.bufferSize = _READ_SIZE
+        super().makeConnection(transport)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """See `twisted.internet.interfaces.IProtocol.connectionLost`."""
+        super().connectionLost(reason)
+        self._socket = None
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes from the socket."""
+        if (
+            data[0] == _APPLICATION_DATA
+            and self._lacking == 0
+            and len(data) > 5
+            and len(data) == 5 + (data[3] << 8 | data[4])
+            and self._handshakeDone
+            and not self._appSendBuffer
+            and not self._lostTLSConnection
+        ):
+            connection = self._tlsConnection
+            connection.bio_write(data)
+            try:
+                plain = connection.recv(len(data))
+            except Error:
+                self._flushReceiveBIO()  # it was none, or the end of all: Twisted sorts it out
+            else:
+                self.wrappedProtocol.dataReceived(plain)
+            return
+        if self._lacking is not None:
+            self._lacking = _lacking_after(data, self._lacking)
+        super().dataReceived(data)
+
+    def _flushSendBIO(self) -> None:
+        transport: Any = self.transport
+        if self._socket is None or not transport.connected:
+            super()._flushSendBIO()
+            return
         try:
-            sent = transport.socket.send(frame)
+            records = self._tlsConnection.bio_read(_MOST_RECORDS)
+        except WantReadError:
+            return  # nothing to send
+        _send_at_once(transport, self._socket, records)
+
+
+def _lacking_after(data: bytes, lacking: int) -> int | None:
+    """How many bytes a TLS stream's last record lacks after `data`; None if nobody can tell.
+
+    :param lacking: how many it lacked before. Source: RFC 8446 section 5.1.
+    """
+    end, size = lacking, len(data)
+    while end + 5 <= size:
+        end += 5 + (data[end + 3] << 8 | data[end + 4])
+    return end - size if end >= size else None
+
+
+def _send_at_once(transport: Any, socket: Any, data: bytes) -> None:
+    """Send on a TCP transport; what the socket does not take waits in the transport."""
+    if not transport.dataBuffer and not transport._tempDataBuffer:
+        try:
+            sent = socket.send(data)
         except OSError:
             sent = 0  # the transport tries again, and finds out what is wrong
-        if sent != len(frame):
-            transport.write(frame[sent:])
+        if sent == len(data):
+            return
+        data = data[sent:]
+    transport.write(data)
 
 
 def _payload(data: bytes) -> bytes | None:

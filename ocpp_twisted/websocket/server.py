@@ -11,12 +11,20 @@ from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.util import encode_truncate
-from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
+from autobahn.websocket.compress import (
+    PERMESSAGE_COMPRESSION_EXTENSION,
+    PerMessageDeflateOffer,
+    PerMessageDeflateOfferAccept,
+)
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ocpp_twisted.excerpt import excerpt
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import IConnectionOwner, IMessageReceiver, IMessageTransport
 from ocpp_twisted.websocket.fastpath import FastPath
@@ -27,6 +35,8 @@ __all__ = ["OCPPServerFactory", "OCPPServerProtocol", "WebSocketOptions"]
 
 _log = Logger()
 
+#: A message of 1 MiB comes in 128 reads.
+_MOST_PIECES = 4096
 #: A handshake is a few hundred bytes; cookies and tokens make it a few thousand.
 _MAX_REQUEST_HEAD = 16384
 
@@ -67,10 +77,21 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
     _receiver: IMessageReceiver | None = None
     _lingering: IDelayedCall | None = None
     closeHandshakeTimeoutCall: IDelayedCall | None
+    websocket_extensions: list[tuple[str, Any]]
     _writing_is_paused = False
     _receiving_is_paused = False
 
     # -- Twisted's and Autobahn's hooks -------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """A socket."""
+        self.factory.open.add(self)
+        super().connectionMade()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The socket has gone."""
+        super().connectionLost(reason)
+        self.factory.gone(self)
 
     def _dataReceived(self, data: bytes) -> None:
         if self.state != self.STATE_CLOSED:  # Autobahn would keep what nobody reads any more
@@ -93,6 +114,9 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
             raise ConnectionDeny(404, str(error)) from None
         except BadId as error:
             raise ConnectionDeny(400, str(error)) from None
+        self.websocket_extensions = [
+            offer for offer in self.websocket_extensions if _can_be_read(*offer)
+        ]
         ours = self.factory.owner.subprotocols
         return next((offered for offered in request.protocols if offered in ours), None)
 
@@ -106,7 +130,7 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         _log.warn(
             "handshake refused: {peer} {target!r}: {code} {reason}",
             peer=self.peer,
-            target=getattr(self, "http_request_uri", ""),
+            target=getattr(self, "http_request_uri", "")[:255],
             code=code,
             reason=reason,
         )
@@ -136,7 +160,7 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
                 "no common version: {charge_point} at {peer} offers {offered}, we speak {ours}",
                 charge_point=self._identity,
                 peer=self.peer,
-                offered=self.websocket_protocols or "no subprotocol",
+                offered=str(self.websocket_protocols or "no subprotocol")[:255],
                 ours=list(self.factory.owner.subprotocols),
             )
             self.close(1002, "no common OCPP version")
@@ -145,6 +169,12 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         self.fast_path_opened()
         self.factory.keepalive.watch(self)
         self._receiver = self.factory.owner.connection_made(self._identity, subprotocol, self)
+
+    def onMessageFrameBegin(self, length: int) -> None:
+        """Bound the pieces of a message: each costs far more memory than the bytes in it."""
+        super().onMessageFrameBegin(length)
+        if len(self.message_data) >= _MOST_PIECES and not self.failedByMe:
+            self._fail_connection(1008, "a message in too many fragments")
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Take one message. OCPP-J says text; a binary one that holds JSON is taken as well."""
@@ -177,6 +207,12 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
             deflate.start_compress_message()
             data = deflate.compress_message_data(data) + deflate.end_compress_message()
         self.sendFrame(opcode=1, payload=data, rsv=0 if deflate is None else 4)
+
+    def sendCloseFrame(self, *arguments: Any, **more: Any) -> None:
+        """All closing handshakes begin here, ours and our answers to the peer's."""
+        super().sendCloseFrame(*arguments, **more)
+        if self._receiver is not None:
+            self._receiver.closing()
 
     def close(self, code: int, reason: str) -> None:
         """See `IMessageTransport.close`."""
@@ -251,7 +287,7 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         text = self.localCloseReason if self.closedByMe else reason
         if isinstance(text, bytes):
             text = text.decode("utf-8", "replace")
-        return f"{by} closed with {code or 'no code'}" + (f": {text}" if text else "")
+        return f"{by} closed with {code or 'no code'}" + (f": {excerpt(text)}" if text else "")
 
 
 _PHRASES = {
@@ -278,7 +314,9 @@ class OCPPServerFactory(WebSocketServerFactory):
 
     :param owner: to whom the connections belong.
     :param reactor: provides `IReactorTime`.
-    :ivar accepting: whether new sockets are taken; otherwise they are closed at once.
+    :ivar accepting: whether charge points are let in. Otherwise new sockets are closed at once,
+        and a handshake that is under way ends with 503.
+    :ivar open: the protocols of all sockets that are open.
     """
 
     protocol = OCPPServerProtocol
@@ -293,6 +331,8 @@ class OCPPServerFactory(WebSocketServerFactory):
     ) -> None:
         self.owner = owner
         self.options = options = options if options is not None else WebSocketOptions()
+        self.open: set[OCPPServerProtocol] = set()
+        self._all_gone: list[Deferred[None]] = []
         self.keepalive = KeepAlive(reactor, options.ping_interval, options.ping_timeout)
         super().__init__(reactor=reactor, server="", protocols=list(owner.subprotocols))
         self._batched_timer = _Timer(reactor)
@@ -324,6 +364,38 @@ class OCPPServerFactory(WebSocketServerFactory):
         if self.accepting:
             protocol = super().buildProtocol(addr)
         return protocol
+
+    def drop_all(self) -> Deferred[None]:
+        """Drop every socket that is still there; fires when all have gone."""
+        if not self.open:
+            return succeed(None)
+        all_gone: Deferred[None] = Deferred()
+        self._all_gone.append(all_gone)
+        for protocol in list(self.open):
+            protocol.transport.abortConnection()
+        return all_gone
+
+    def gone(self, protocol: OCPPServerProtocol) -> None:
+        """A socket has gone; called by its protocol."""
+        self.open.discard(protocol)
+        if not self.open:
+            waiting, self._all_gone = self._all_gone, []
+            for all_gone in waiting:
+                all_gone.callback(None)
+
+
+def _can_be_read(extension: str, parameters: Any) -> bool:
+    """Whether Autobahn can read an offer of an extension.
+
+    One that it cannot read is declined, as RFC 7692 section 7.1 says, and not a failed handshake.
+    """
+    known = PERMESSAGE_COMPRESSION_EXTENSION.get(extension)
+    if known is not None:
+        try:
+            known["Offer"].parse(parameters)
+        except Exception:
+            return False
+    return True
 
 
 def _accept_compression(offers: list[Any]) -> PerMessageDeflateOfferAccept | None:

@@ -11,21 +11,35 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL import SSL, crypto
+from twisted.internet.interfaces import IAddress
 from twisted.internet.ssl import CertificateOptions, TLSVersion
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ocpp_twisted.errors import ConfigurationError
+from ocpp_twisted.websocket.fastpath import AtOnceTLS
 
-__all__ = ["development_certificate", "server_context"]
+__all__ = ["TLSFactory", "development_certificate", "server_context"]
 
 _LIFETIME = timedelta(days=365)
 
 _Parsed = TypeVar("_Parsed")
+
+
+class TLSFactory(TLSMemoryBIOFactory):
+    """TLS around a factory that may refuse a socket, which Twisted's does not expect."""
+
+    protocol = AtOnceTLS
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """A protocol for a new socket; None if the factory inside has none."""
+        inside = self.wrappedFactory.buildProtocol(addr)
+        return None if inside is None else self.protocol(self, inside)
 
 
 def server_context(certificate: Path, key: Path) -> CertificateOptions:
@@ -44,6 +58,12 @@ def server_context(certificate: Path, key: Path) -> CertificateOptions:
     check = SSL.Context(SSL.TLS_METHOD)
     try:
         check.use_certificate(own)
+    except SSL.Error as error:
+        reason = ", ".join(str(words[-1]) for words in error.args[0])
+        raise ConfigurationError(
+            f"OpenSSL refuses the certificate {certificate}: {reason}; use another one"
+        ) from error
+    try:
         check.use_privatekey(pkey)
         check.check_privatekey()
     except SSL.Error:
@@ -67,7 +87,7 @@ def development_certificate(directory: Path) -> tuple[Path, Path]:
     :raises ConfigurationError: if the directory cannot be written to.
     """
     certificate, key = directory / "development-cert.pem", directory / "development-key.pem"
-    if certificate.exists() and key.exists() and not _ends_soon(certificate):
+    if _is_good(certificate, key):
         return certificate, key
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -85,18 +105,25 @@ def _load(path: Path, what: str, parse: Callable[[bytes], _Parsed]) -> _Parsed:
         return parse(path.read_bytes())
     except OSError as error:
         raise ConfigurationError(f"cannot read the {what} {path}: {error.strerror}") from error
-    except (ValueError, TypeError) as error:
+    except TypeError as error:  # what cryptography says of a key with a passphrase
         raise ConfigurationError(
-            f"{path} holds no {what} in PEM form that can be used: {error}"
+            f"the {what} {path} is encrypted: give it without its passphrase "
+            "(openssl pkey -in FILE -out NEW-FILE)"
+        ) from error
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{path} holds no {what} in PEM form that can be used: it should begin with -----BEGIN"
         ) from error
 
 
-def _ends_soon(certificate: Path) -> bool:
+def _is_good(certificate: Path, key: Path) -> bool:
+    """Whether the pair is there, can be read, and holds for another day."""
     try:
         found = x509.load_pem_x509_certificate(certificate.read_bytes())
-    except (OSError, ValueError):
-        return True
-    return found.not_valid_after_utc - datetime.now(UTC) < timedelta(days=1)
+        serialization.load_pem_private_key(key.read_bytes(), None)
+    except (OSError, ValueError, TypeError):
+        return False
+    return found.not_valid_after_utc - datetime.now(UTC) > timedelta(days=1)
 
 
 def _make(certificate: Path, key: Path) -> None:

@@ -7,7 +7,6 @@ last segment of the path is the charge point's id, percent-encoded.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
@@ -49,7 +48,7 @@ class Templates:
 
         :param target: as it stands in the request line; a query is not looked at.
         :raises UnknownPath: if no template fits.
-        :raises BadId: if the id is no UTF-8 text, too long, or holds control characters.
+        :raises BadId: if the id is no UTF-8 text, too long, or holds what cannot be printed.
         """
         path = _ORIGIN.sub("", target).partition("?")[0]
         segments = path.split("/")[1:]
@@ -98,6 +97,6 @@ def _decode(segment: str) -> str:
         raise BadId("the charge point's id is not percent-encoded UTF-8") from None
     if len(text) > _MAX_LENGTH:
         raise BadId(f"the charge point's id is longer than {_MAX_LENGTH} characters")
-    if any(unicodedata.category(character) == "Cc" for character in text):
-        raise BadId("the charge point's id holds control characters")
+    if not text.isprintable():
+        raise BadId("the charge point's id holds characters that cannot be printed")
     return text

@@ -15,13 +15,12 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
 from ocpp_twisted.interfaces import IConnectionOwner, IMessageReceiver
 from ocpp_twisted.websocket.server import OCPPServerFactory, WebSocketOptions
-from ocpp_twisted.websocket.tls import development_certificate, server_context
+from ocpp_twisted.websocket.tls import TLSFactory, development_certificate, server_context
 from tests.support import (
     BINARY,
     CLOSE,
@@ -67,6 +66,9 @@ class Echo:
     def receive(self, data: bytes) -> None:
         self.received.append(data)
         self.transport.send_message(b"heard " + data)
+
+    def closing(self) -> None:
+        """Nothing to end here."""
 
     def lost(self, reason: str) -> None:
         self.lost_because = reason
@@ -339,7 +341,7 @@ class WritingTests(TestCase):
         self.owner = Echo()
         files = development_certificate(Path(self.mktemp()))
         factory = OCPPServerFactory(self.owner, reactor)
-        secure = TLSMemoryBIOFactory(server_context(*files), False, factory)
+        secure = TLSFactory(server_context(*files), False, factory)
         port = reactor.listenTCP(0, secure, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         self.peer = yield Deferred.fromCoroutine(upgraded(reactor, port.getHost().port, tls=True))

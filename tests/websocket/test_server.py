@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import struct
 import tracemalloc
 import weakref
 import zlib
@@ -17,13 +18,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocpp_twisted import v16
 from ocpp_twisted.central_system import CentralSystem
 from ocpp_twisted.connection import Limits
-from ocpp_twisted.errors import ConnectionLost
+from ocpp_twisted.errors import ConnectionLost, NotConnected
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.plugin import ActionPlugin, on
 from ocpp_twisted.websocket.server import OCPPServerFactory, WebSocketOptions
 from ocpp_twisted.websocket.urls import Templates
 from tests.support import (
     BINARY,
+    CLOSE,
     CONTINUATION,
     HEARTBEAT,
     PING,
@@ -105,7 +107,7 @@ class RefusalTests(ServerTestCase):
         self.refused(request("/ocpp/%zz"), "400 Bad Request", "percent-encoded")
 
     def test_control_characters(self) -> None:
-        self.refused(request("/ocpp/a%0Ab"), "400 Bad Request", "control characters")
+        self.refused(request("/ocpp/a%0Ab"), "400 Bad Request", "cannot be printed")
 
     def test_no_upgrade(self) -> None:
         response = self.refused(request(without="Upgrade"), "426 Upgrade Required", "Upgrade")
@@ -243,6 +245,18 @@ class MessageTests(ServerTestCase):
             self.cp1.sends(bytes([byte]))
         self.assertEqual(self.cp1.hears(), [TIME_RESULT])
 
+    def test_too_many_fragments(self) -> None:
+        self.cp1.sends(frame(b"[", TEXT, fin=False))
+        self.cp1.sends(frame(b"", CONTINUATION, fin=False) * 5000)
+        self.assertEqual(self.cp1.hears(), [1008])
+
+    def test_a_reason_for_the_closing_stays_on_its_line(self) -> None:
+        reason = b"bye\n2026 [evil#info]\x1b[31m"
+        self.cp1.sends(frame(struct.pack("!H", 1000) + reason, CLOSE))
+        self.cp1.loses(clean=True)
+        ended = "the charge point closed with 1000: " + r"bye\n2026 [evil#info]\x1b[31m"
+        self.assertEqual(self.plugin.heard, ["online", ended])
+
     def test_fragments(self) -> None:
         self.cp1.sends(frame(HEARTBEAT[:5], TEXT, fin=False))
         self.cp1.sends(frame(HEARTBEAT[5:9], CONTINUATION, fin=False))
@@ -322,6 +336,13 @@ class DeflateTests(ServerTestCase):
         self.assertIn(b"\r\nSec-WebSocket-Extensions: permessage-deflate\r\n", self.head)
         self.assertNotIn(b"Extensions", Peer(self.factory).upgrades())
 
+    def test_an_offer_that_cannot_be_read_is_declined(self) -> None:
+        for bits in (8, 99):
+            offer = f"{DEFLATE}; server_max_window_bits={bits}"
+            head = Peer(self.factory).upgrades(f"/ocpp/CP{bits}", extra=[offer])
+            self.assertIn(b"101 Switching Protocols", head)
+            self.assertNotIn(b"Extensions", head)
+
     def test_both_ways(self) -> None:
         for _ in range(2):
             self.cp1.sends(frame(self.compressed(HEARTBEAT), rsv=4))
@@ -363,8 +384,8 @@ class DeflateTests(ServerTestCase):
         self.assertEqual(self.cp1.hears(), [1007])
 
 
-class PaceTests(ServerTestCase):
-    """Nothing is read for which there is no room."""
+class PaceTestCase(ServerTestCase):
+    """Each Heartbeat waits for an answer of its own."""
 
     limits = Limits(open_calls=3)
 
@@ -389,6 +410,10 @@ class PaceTests(ServerTestCase):
     @property
     def reading(self) -> bool:
         return self.cp1.socket.producerState == "producing"
+
+
+class PaceTests(PaceTestCase):
+    """Nothing is read for which there is no room."""
 
     def test_a_peer_that_does_not_read(self) -> None:
         self.assertTrue(self.reading)
@@ -418,13 +443,54 @@ class PaceTests(ServerTestCase):
         self.system.charge_points[Identity("CP1")].close(1000, "enough")
         self.assertTrue(self.reading)
 
+    def test_more_of_them_in_one_read(self) -> None:
+        self.cp1.sends(b"".join(frame(f'[2,"{n}","Heartbeat",{{}}]') for n in range(6)))
+        for number in range(6):
+            self.assertEqual((len(self.answers), self.reading), (min(number + 3, 6), number > 3))
+            self.answers[number].callback(TIME)
+        heard = [json.loads(said) for said in self.cp1.hears()]
+        self.assertEqual([said[:2] for said in heard], [[3, str(number)] for number in range(6)])
+
+
+class LongPauseTests(PaceTestCase):
+    """Handlers hang for longer than the keep-alive has patience with the peer."""
+
+    limits = Limits(open_calls=3, answer_timeout=300)
+
+    def heard_pings(self) -> int:
+        return [first for first, *_ in self.cp1.hears()].count(PING)
+
     def test_who_is_not_read_is_not_silent(self) -> None:
         self.says_heartbeats(3)
-        self.clock.pump([1] * 300)
+        self.clock.pump([1] * 290)
         self.assertFalse(self.cp1.socket.disconnecting)
         self.answers[0].callback(TIME)
         self.clock.pump([1] * 60)
         self.assertFalse(self.cp1.socket.disconnecting)
+
+    def test_reading_goes_on_when_the_handlers_have_had_their_time(self) -> None:
+        self.says_heartbeats(3)
+        self.clock.pump([1] * 299)
+        self.assertFalse(self.reading)
+        self.cp1.hears()
+        self.clock.pump([1] * 2)
+        self.assertTrue(self.reading)
+        self.assertEqual([json.loads(said)[0] for said in self.cp1.hears()], [4, 4, 4])
+        self.cp1.says('[2,"d1","DataTransfer",{"vendorId":"x"}]')
+        self.assertEqual(self.cp1.hears(), ['[3,"d1",{"status":"Accepted"}]'])
+
+    def test_a_peer_that_has_vanished_meanwhile_is_noticed_then(self) -> None:
+        self.says_heartbeats(3)
+        self.clock.pump([1] * 301)
+        self.assertTrue(self.reading)
+        self.cp1.hears()
+        self.clock.pump([1] * 80)
+        self.assertEqual(self.heard_pings(), 1)
+        self.assertFalse(self.cp1.socket.aborted)
+        self.clock.pump([1] * 30)
+        self.assertTrue(self.cp1.socket.aborted)
+        self.cp1.loses()
+        self.assertEqual(self.plugin.heard, ["online", "nothing was heard after a ping"])
 
 
 class EndTests(ServerTestCase):
@@ -511,6 +577,69 @@ class EndTests(ServerTestCase):
         self.clock.advance(1)
         gc.collect()
         self.assertEqual((protocol(), connection()), (None, None))
+
+
+class ClosingTests(ServerTestCase):
+    """From the first close frame on, whoever sends it, the connection is not connected."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.answer: Deferred[v16.HeartbeatResponse] = Deferred()
+        self.plugin.heartbeat = lambda charge_point, request: self.answer
+        self.system = CentralSystem([self.plugin], self.clock, limits=self.limits)
+        self.factory = OCPPServerFactory(self.system, self.clock, self.options)
+        self.cp1 = Peer(self.factory)
+        self.cp1.upgrades()
+        self.connection = self.system.charge_points[Identity("CP1")]
+
+    def closed_by(self, close, code: int) -> None:
+        sent, queued = self.connection.call(RESET), self.connection.call(RESET)
+        self.cp1.says(HEARTBEAT)
+        self.cp1.hears()
+        close()
+        self.failureResultOf(sent, ConnectionLost)
+        self.failureResultOf(queued, NotConnected)
+        self.assertFalse(self.connection.connected)
+        self.failureResultOf(self.system.call("CP1", RESET), NotConnected)
+        self.answer.callback(TIME)
+        self.assertEqual(self.cp1.hears(), [code])
+        self.assertEqual(self.plugin.heard, ["online"])
+        self.cp1.loses()
+        self.assertEqual(len(self.plugin.heard), 2)
+
+    def test_we_close(self) -> None:
+        self.closed_by(lambda: self.connection.close(1008, "not you"), 1008)
+
+    def test_the_peer_closes(self) -> None:
+        self.closed_by(lambda: self.cp1.sends(close_frame()), 1000)
+
+    def test_the_peer_says_too_much(self) -> None:
+        self.closed_by(lambda: self.cp1.sends(frame(b"[" * 5000)), 1009)
+
+    def test_the_peer_sends_what_is_no_utf_8(self) -> None:
+        self.closed_by(lambda: self.cp1.sends(frame(b'[2,"\xff"]')), 1007)
+
+    def test_the_peer_sends_what_is_no_frame(self) -> None:
+        self.closed_by(lambda: self.cp1.sends(b"\x81\x02[]"), 1002)
+
+
+class DropTests(ServerTestCase):
+    """Sockets of every kind end when the server does."""
+
+    def test_all_are_dropped_and_then_it_fires(self) -> None:
+        self.cp1.upgrades()
+        stranger, half = Peer(self.factory), Peer(self.factory)
+        stranger.upgrades(subprotocols="ocpp9.9")
+        half.sends(b"GET ")
+        dropped, again = self.factory.drop_all(), self.factory.drop_all()
+        for peer in (self.cp1, stranger, half):
+            self.assertTrue(peer.socket.aborted)
+            self.assertNoResult(dropped)
+            peer.loses()
+        self.successResultOf(dropped)
+        self.successResultOf(again)
+        self.successResultOf(self.factory.drop_all())
+        self.assertEqual(self.factory.open, set())
 
 
 class ReconnectTests(ServerTestCase):

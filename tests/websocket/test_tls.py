@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -154,7 +154,24 @@ class ServerContextTests(TLSTestCase):
             )
         )
         self.assertIn(
-            "holds no private key", self.refused(server_context, self.certificate, self.key)
+            "is encrypted: give it without its passphrase",
+            self.refused(server_context, self.certificate, self.key),
+        )
+
+    def test_a_certificate_that_openssl_refuses(self) -> None:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "csms")])
+        now = datetime.now(UTC)
+        small = (
+            x509.CertificateBuilder(name, name, key.public_key(), 7)
+            .not_valid_before(now)
+            .not_valid_after(now + timedelta(days=2))
+            .sign(key, hashes.SHA256())
+        )
+        self.certificate.write_bytes(small.public_bytes(serialization.Encoding.PEM))
+        self.assertRegex(
+            self.refused(server_context, self.certificate, self.key),
+            "^OpenSSL refuses the certificate .*key too small",
         )
 
     def test_files_that_do_not_belong_together(self) -> None:
