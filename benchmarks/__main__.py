@@ -24,7 +24,8 @@ ROOT = HERE.parent
 
 #: Name to the command that runs it; PORT is put after the program, TLS files at the end.
 SERVERS: dict[str, list[str]] = {
-    "ocpp_twisted": [sys.executable, "-m", "benchmarks.servers.ours", "PORT", "epoll"],
+    "ocpp_twisted": [sys.executable, "-m", "benchmarks.servers.ours", "PORT", "ocpp"],
+    "ocpp_twisted, epoll": [sys.executable, "-m", "benchmarks.servers.ours", "PORT", "epoll"],
     "ocpp_twisted, asyncio": [sys.executable, "-m", "benchmarks.servers.ours", "PORT", "asyncio"],
     "ocpp_twisted, uvloop": [sys.executable, "-m", "benchmarks.servers.ours", "PORT", "uvloop"],
     "the floor": [sys.executable, "-m", "benchmarks.servers.floor", "PORT"],
@@ -59,7 +60,12 @@ def running(name: str, tls: Sequence[str]) -> Iterator[tuple[int, int]]:
     command = [str(port) if word == "PORT" else word for word in SERVERS[name]]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OCPP_RPC": str(npm_folder() or "")}
     process = subprocess.Popen(
-        [*command, *tls], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+        [*command, *tls],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # what they say of connections that end with the load
+        text=True,
+        cwd=ROOT,
+        env=environment,
     )
     try:
         assert process.stdout is not None

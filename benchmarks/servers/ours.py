@@ -1,3 +1,4 @@
+# ruff: noqa: E402 -- the reactor is chosen before anything imports it
 """ocpp_twisted: the real server with a plug-in. ``PORT REACTOR [CERTIFICATE KEY]``."""
 
 from __future__ import annotations
@@ -7,16 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-if sys.argv[2] != "epoll":
-    import asyncio
+from twisted.application.reactors import installReactor
 
-    if sys.argv[2] == "uvloop":
-        import uvloop
-
-        asyncio.set_event_loop(uvloop.new_event_loop())
-    from twisted.internet import asyncioreactor
-
-    asyncioreactor.install(asyncio.get_event_loop() if sys.argv[2] == "uvloop" else None)
+installReactor(sys.argv[2])
 
 from twisted.internet import reactor
 from twisted.internet.defer import inlineCallbacks

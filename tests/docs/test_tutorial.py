@@ -48,7 +48,7 @@ class Tutorial(ProgramCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
         shutil.copytree(LISTINGS, self.folder)
-        self.environment = {"PYTHONPATH": "."}
+        self.environment = {}
 
     def serve(self, *arguments: str) -> TwistdProcess:
         return self.ends(TwistdProcess(reactor, arguments, self.folder, self.environment))
