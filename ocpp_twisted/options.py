@@ -99,6 +99,17 @@ class Options(usage.Options):
         "this server agree on. Try: twistd -n ocpp --ws 9000 --wss 9443"
     )
 
+    optFlags = [  # noqa: RUF012
+        [
+            "reuse-port",
+            None,
+            (
+                "Share the ports: start the same command several times, and the kernel spreads the "
+                "charge points over the processes."
+            ),
+        ]
+    ]
+
     optParameters = [  # noqa: RUF012
         [
             "tls-cert",

@@ -25,7 +25,6 @@ from twisted.internet.defer import (
     inlineCallbacks,
     maybeDeferred,
 )
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory
 from twisted.internet.ssl import CertificateOptions
@@ -38,6 +37,7 @@ from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.interfaces import IActionPlugin, IActiveCallPlugin
 from ocpp_twisted.options import Options
 from ocpp_twisted.versions import CATALOGUES
+from ocpp_twisted.websocket.listen import listen
 from ocpp_twisted.websocket.server import OCPPServerFactory, WebSocketOptions
 from ocpp_twisted.websocket.tls import TLSFactory, development_certificate, server_context
 
@@ -54,6 +54,7 @@ class Settings:
     :ivar wss: the same for WebSockets over TLS.
     :ivar tls: the certificate's and the private key's file; None for a development certificate,
         kept in `data_directory`.
+    :ivar reuse_port: whether several processes may listen on the same ports.
     :ivar action_plugins: the first that handles a request answers it.
     :ivar active_plugins: what sends commands.
     :ivar plugin_config: plug-in name to what its ``start`` gets.
@@ -63,6 +64,7 @@ class Settings:
     ws: Sequence[str] = ()
     wss: Sequence[str] = ()
     tls: tuple[Path, Path] | None = None
+    reuse_port: bool = False
     data_directory: Path = Path("ocpp-data")
     action_plugins: Sequence[IActionPlugin] = ()
     active_plugins: Sequence[IActiveCallPlugin] = ()
@@ -173,9 +175,9 @@ class Server(Service):
     @inlineCallbacks
     def _bind(self) -> Generator[Any, Any, None]:
         for scheme, description, factory in self._listeners:
-            endpoint = serverFromString(self._reactor, _with_backlog(description))
+            shared = self.settings.reuse_port
             try:
-                self._ports.append((yield endpoint.listen(factory)))
+                self._ports.append((yield listen(self._reactor, description, factory, shared)))
             except CannotListenError as error:
                 raise ConfigurationError(
                     f"cannot listen for {scheme} on {description}: {error.socketError}; "
@@ -255,6 +257,7 @@ def makeService(options: Options) -> Server:
     settings = Settings(
         ws=options["ws"],
         wss=options["wss"],
+        reuse_port=bool(options["reuse-port"]),
         tls=tls,
         data_directory=options["data-dir"],
         action_plugins=options["action"],
@@ -297,17 +300,6 @@ def _url(scheme: str, address: IAddress) -> str:
     if isinstance(address, IPv6Address):
         return f"{scheme}://[{address.host}]:{address.port}"
     return f"{scheme} at {address}"
-
-
-def _with_backlog(description: str) -> str:
-    """An endpoint description that lets many charge points come back at once.
-
-    Twisted lets 50 wait to be accepted; those beyond try again after a second, then after two.
-    """
-    is_tcp = description.startswith(("tcp:", "tcp6:"))
-    return (
-        f"{description}:backlog=4096" if is_tcp and "backlog=" not in description else description
-    )
 
 
 def _names(plugins: Sequence[Any]) -> str:

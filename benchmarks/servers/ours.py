@@ -56,6 +56,7 @@ server = Server(
         ws=[] if tls else [endpoint],
         wss=[endpoint] if tls else [],
         tls=tls,
+        reuse_port=True,
         action_plugins=[Benchmark()],
     ),
     reactor,

@@ -1,0 +1,67 @@
+"""Sockets to listen on: Twisted's endpoints, with room for a crowd, and ports that are shared.
+
+Imports Twisted's names and the errors.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+
+from ocpp_twisted.errors import ConfigurationError
+
+__all__ = ["listen"]
+
+#: Connections that may wait to be accepted. Twisted's 50 are few when power comes back: those
+#: beyond try again after a second, then after two. The kernel has a limit of its own.
+_BACKLOG = 4096
+
+_TCP = re.compile(r"(tcp6?):(?:port=)?(\d+)(?::interface=(.+))?")
+
+
+def listen(
+    reactor: Any, description: str, factory: IProtocolFactory, shared: bool = False
+) -> Deferred[IListeningPort]:
+    """Listen on a Twisted endpoint description.
+
+    :param shared: whether other processes may listen on the same port (SO_REUSEPORT): the kernel
+        spreads the connections over all of them.
+    :returns: a Deferred of the port. Its errback is a `CannotListenError` if the address cannot
+        be had, or a `ConfigurationError` if an endpoint of this kind cannot be shared.
+    """
+    if shared:
+        return _listen_shared(reactor, description, factory)
+    if description.startswith(("tcp:", "tcp6:")) and "backlog=" not in description:
+        description = f"{description}:backlog={_BACKLOG}"
+    port: Deferred[IListeningPort] = serverFromString(reactor, description).listen(factory)
+    return port
+
+
+def _listen_shared(
+    reactor: Any, description: str, factory: IProtocolFactory
+) -> Deferred[IListeningPort]:
+    known = _TCP.fullmatch(description)
+    if known is None:
+        raise ConfigurationError(
+            f"{description} cannot be shared with other processes: that is for ports (9000) and "
+            "tcp endpoints (tcp:9000:interface=127.0.0.1)"
+        )
+    family = socket.AF_INET6 if known[1] == "tcp6" else socket.AF_INET
+    host, number = (known[3] or "").replace("\\:", ":"), int(known[2])
+    with socket.socket(family, socket.SOCK_STREAM) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            bound.bind((host, number))
+            bound.listen(_BACKLOG)
+        except OSError as error:
+            raise CannotListenError(host, number, error) from error
+        bound.setblocking(False)
+        # The reactor takes a copy of the socket; this one is closed.
+        return succeed(reactor.adoptStreamPort(bound.fileno(), family, factory))
