@@ -254,11 +254,15 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         self.sendPing()
 
     def give_up(self) -> None:
-        """Drop a peer that is silent after a ping."""
+        """Drop a peer that is silent after a ping, or does not read what is sent to it."""
         if self._receiving_is_paused:
             return  # we are the ones who do not listen
         self.wasClean = False
-        self.wasNotCleanReason = "nothing was heard after a ping"
+        self.wasNotCleanReason = (
+            "it does not read what is sent to it"
+            if self._writing_is_paused
+            else "nothing was heard after a ping"
+        )
         self.dropConnection(abort=True)
 
     # -----------------------------------------------------------------------------------------

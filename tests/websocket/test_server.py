@@ -422,6 +422,13 @@ class PaceTests(PaceTestCase):
         self.cp1.socket.producer.resumeProducing()
         self.assertTrue(self.reading)
 
+    def test_a_peer_that_does_not_read_for_long(self) -> None:
+        self.cp1.socket.producer.pauseProducing()
+        self.clock.pump([15.0] * 8)
+        self.assertTrue(self.cp1.socket.aborted)
+        self.cp1.loses()
+        self.assertEqual(self.plugin.heard, ["online", "it does not read what is sent to it"])
+
     def test_a_handler_that_does_not_answer(self) -> None:
         self.says_heartbeats(2)
         self.assertTrue(self.reading)
