@@ -33,9 +33,11 @@ SERVERS: dict[str, list[str]] = {
     "mobilityhouse, no validation": [
         sys.executable, "-m", "benchmarks.servers.mobilityhouse", "PORT", "loose",
     ],
+    "websockets, no OCPP": [sys.executable, "-m", "benchmarks.servers.plain_websockets", "PORT"],
     "ocpp-rpc, strict": ["node", str(HERE / "servers" / "ocpp_rpc.mjs"), "PORT", "strict"],
     "ocpp-rpc, loose": ["node", str(HERE / "servers" / "ocpp_rpc.mjs"), "PORT", "loose"],
 }  # fmt: skip
+_NO_CALLS = ("the floor", "websockets, no OCPP")
 
 
 def npm_folder() -> Path | None:
@@ -126,8 +128,8 @@ def plan(options: argparse.Namespace) -> Iterator[tuple[str, str, int, list[str]
     everyone = [name for name in SERVERS if not options.only or name in options.only]
     for scheme in ("ws", "wss"):
         for kind in KINDS:
-            # The floor has nothing that could call.
-            servers = [name for name in everyone if kind != "call" or name != "the floor"]
+            # The floor and websockets have nothing that could call.
+            servers = [name for name in everyone if kind != "call" or name not in _NO_CALLS]
             if options.quick and (kind == "mix" or (scheme == "wss" and kind == "call")):
                 continue
             if options.quick:

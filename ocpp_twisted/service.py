@@ -34,6 +34,7 @@ from twisted.python.failure import Failure
 from ocpp_twisted.central_system import CentralSystem
 from ocpp_twisted.connection import Limits
 from ocpp_twisted.errors import ConfigurationError
+from ocpp_twisted.garbage import settle
 from ocpp_twisted.interfaces import IActionPlugin, IActiveCallPlugin
 from ocpp_twisted.options import Options
 from ocpp_twisted.versions import CATALOGUES
@@ -232,7 +233,7 @@ class _TwistdServer(Server):
 
     def startService(self) -> Deferred[None]:
         self._reactor.callWhenRunning(_stop_cleanly_on_signals, self._reactor)
-        return super().startService().addErrback(self._failed)
+        return super().startService().addCallbacks(lambda _: settle(), self._failed)
 
     def _failed(self, failure: Failure) -> None:
         if not self.running:

@@ -22,6 +22,7 @@ FLOORS = {
     "excerpt": 0,
     "identity": 0,
     "epoll_reactor": 0,
+    "garbage": 0,
     "uvloop_reactor": 0,
     "ocppj": 1,
     "v16": 2,

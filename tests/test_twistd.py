@@ -18,7 +18,9 @@ from ocpp_twisted import service
 from tests.support import HEARTBEAT, close_frame, environment, frame, until, upgraded
 
 PLUGIN = """
+import gc
 from datetime import UTC, datetime
+from twisted.logger import Logger
 from ocpp_twisted import v16
 from ocpp_twisted.plugin import ActionPlugin, on
 
@@ -28,6 +30,9 @@ class Noon(ActionPlugin):
     @on(v16.HeartbeatRequest)
     def heartbeat(self, charge_point, request):
         return v16.HeartbeatResponse(currentTime=datetime(2026, 1, 2, 12, tzinfo=UTC))
+
+    def stop(self):
+        Logger().info("the collector leaves alone: {count}", count=gc.get_freeze_count())
 
 noon = Noon()
 """
@@ -116,6 +121,7 @@ class ServeTests(TwistdTestCase):
             self.assertEqual(await process.over, 0, process.said)
             self.assertNotIn("Traceback", process.said)
             self.assertIn("action plug-ins: noon; active plug-ins: none", process.said)
+            self.assertRegex(process.said, r"the collector leaves alone: [1-9]\d{4}")
             self.assertEqual(process.said.count("FOR DEVELOPMENT ONLY"), 1)
             left = sorted(path.name for path in self.directory.iterdir())
             self.assertEqual(left, ["data", "twisted"])

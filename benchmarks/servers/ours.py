@@ -16,6 +16,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import inlineCallbacks
 
 from ocpp_twisted import v16
+from ocpp_twisted.garbage import settle
 from ocpp_twisted.interfaces import IChargePoint
 from ocpp_twisted.plugin import ActionPlugin, after, on
 from ocpp_twisted.service import Server, Settings
@@ -61,5 +62,7 @@ server = Server(
     ),
     reactor,
 )
-server.startService().addCallback(lambda _: print("ready", flush=True))
+server.startService().addCallback(lambda _: settle()).addCallback(
+    lambda _: print("ready", flush=True)
+)
 reactor.run()  # type: ignore[attr-defined]

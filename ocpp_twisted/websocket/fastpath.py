@@ -119,7 +119,13 @@ class AtOnceTLS(TLSMemoryBIOProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """See `twisted.internet.interfaces.IProtocol.connectionLost`."""
         super().connectionLost(reason)
-        self._socket = None
+        self._socket = self._producer = None
+
+    def _tlsShutdownFinished(self, reason: Failure | None) -> None:
+        super()._tlsShutdownFinished(reason)
+        if reason is not None:
+            # Its traceback holds the connection, which would wait for the garbage collector.
+            reason.cleanFailure()
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes from the socket."""

@@ -91,6 +91,8 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The socket has gone."""
         super().connectionLost(reason)
+        # Autobahn's two Deferreds hold this protocol, which would wait for the garbage collector.
+        self.is_open = self.is_closed = None
         self.factory.gone(self)
 
     def _dataReceived(self, data: bytes) -> None:

@@ -76,6 +76,8 @@ def server_context(certificate: Path, key: Path) -> CertificateOptions:
         certificate=own,
         extraCertChain=intermediates,
         raiseMinimumTo=TLSVersion.TLSv1_2,
+        # A charge point that comes back with its ticket saves the signature, most of a handshake.
+        enableSessionTickets=True,
     )
 
 

@@ -226,7 +226,11 @@ class LibraryTests(SynchronousTestCase):
         """Start it, send a Heartbeat, and stop it as Ctrl-C does."""
         program = [sys.executable, str(LISTINGS / "library" / listing)]
         server = subprocess.Popen(
-            [*program, "tcp:0:interface=127.0.0.1"], stderr=subprocess.PIPE, text=True
+            [*program, "tcp:0:interface=127.0.0.1"],
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell lets what it runs in the background ignore Ctrl-C, and children inherit it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         self.addCleanup(server.wait)
         self.addCleanup(server.kill)

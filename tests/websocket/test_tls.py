@@ -18,14 +18,18 @@ from ocpp_twisted.websocket import tls
 from ocpp_twisted.websocket.tls import development_certificate, server_context
 
 
-def handshake(server_options, client_method=SSL.TLS_CLIENT_METHOD, newest=None) -> SSL.Connection:
-    """The client's end of a TLS connection in memory."""
-    context = SSL.Context(client_method)
-    if newest is not None:
+def handshake(
+    server_options, client_method=SSL.TLS_CLIENT_METHOD, newest=None, resumes=None
+) -> SSL.Connection:
+    """The client's end of a TLS connection in memory, which may resume that of another one."""
+    context = SSL.Context(client_method) if resumes is None else resumes.get_context()
+    if newest is not None and resumes is None:
         context.set_max_proto_version(newest)
         context.set_cipher_list(b"ALL:@SECLEVEL=0")
     client = SSL.Connection(context, None)
     server = SSL.Connection(server_options.getContext(), None)
+    if resumes is not None:
+        client.set_session(resumes.get_session())
     client.set_connect_state()
     server.set_accept_state()
     waiting = [client, server]
@@ -104,6 +108,12 @@ class ServerContextTests(TLSTestCase):
         client = handshake(context, newest=SSL.TLS1_2_VERSION)
         self.assertEqual(client.get_protocol_version_name(), "TLSv1.2")
         self.assertRaises(SSL.Error, handshake, context, newest=SSL.TLS1_1_VERSION)
+
+    def test_a_charge_point_that_comes_back_resumes_its_session(self) -> None:
+        options = server_context(self.certificate, self.key)
+        first = handshake(options, newest=SSL.TLS1_2_VERSION)
+        again = handshake(options, newest=SSL.TLS1_2_VERSION, resumes=first)
+        self.assertEqual(first.master_key(), again.master_key())
 
     def test_an_elliptic_key_and_intermediate_certificates(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
