@@ -9,7 +9,7 @@ what we send has been read back by the strict reader.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +22,7 @@ from ocpp_twisted.ocppj.faults import fault_of
 from ocpp_twisted.ocppj.message import CustomDataType, Request, Response, Send
 from ocpp_twisted.ocppj.rules import Fault, Rules
 
-__all__ = ["Action", "Catalogue", "Sender"]
+__all__ = ["Action", "Catalogue", "Sender", "reader"]
 
 
 class Sender(Enum):
@@ -51,11 +51,11 @@ class Action:
         self.name = request.ACTION
         self.sent_by = sent_by
         self.request = request
-        self.read_request = _reader(request)
+        self.read_request = reader(request)
         self.response: type[Response] | None = None
         if issubclass(request, Request):
             self.response = request.RESPONSE
-            self.read_response = _reader(self.response)
+            self.read_response = reader(self.response)
 
     def __repr__(self) -> str:
         return f"<Action {self.name}, sent by {self.sent_by.value}>"
@@ -89,6 +89,10 @@ class Catalogue:
     def version(self) -> str:
         """The version as people write it: ``1.6``, ``2.0``, ``2.0.1``, ``2.1``."""
         return self.rules.version
+
+    def extended(self, actions: Iterable[Action]) -> Catalogue:
+        """A catalogue that has these actions besides its own; this one stays as it is."""
+        return Catalogue(self.rules, [*self.actions.values(), *actions])
 
     def read_request(self, action: str, payload: bytes) -> Request[Any] | Send:
         """The request in a CALL's or SEND's payload.
@@ -175,7 +179,13 @@ _decode = msgspec.json.Decoder().decode
 _type_info = functools.cache(msgspec.inspect.type_info)
 
 
-def _reader(kind: type) -> Any:
+def reader(kind: Any) -> Callable[[bytes], Any]:
+    """A strict reader of JSON text for a type that msgspec knows, OCPP's datatypes among them.
+
+    It raises `msgspec.MsgspecError` or RecursionError.
+
+    :raises TypeError: if msgspec cannot read that type.
+    """
     return msgspec.json.Decoder(kind, dec_hook=_custom_data).decode
 
 
