@@ -129,6 +129,33 @@ class PassiveTests(ListingCase):
         self.assertEqual(self.say(4, call[1], "NotSupported", "", {}), [])
 
 
+class VendorTests(ListingCase):
+    def setUp(self) -> None:
+        self.connect(self.listing("vendor", "acme").Acme(), LocalPlugin())
+
+    def transfer(self, message: str, data: Any) -> Any:
+        request = {"vendorId": "com.acme", "messageId": message, "data": json.dumps(data)}
+        ((_, _, answer),) = self.say(2, "1", "DataTransfer", request)
+        return answer
+
+    def test_typed_data(self) -> None:
+        for rpm, setpoint in (([900], '{"celsius":45.0}'), ([900, 2100], '{"celsius":40.0}')):
+            answer = {"status": "Accepted", "data": setpoint}
+            self.assertEqual(self.transfer("fans", {"rpm": rpm}), answer)
+        for wrong in ({"rpm": []}, {"rpm": ["fast"]}):
+            self.assertEqual(self.transfer("fans", wrong), {"status": "Rejected"})
+
+    def test_any_other_message(self) -> None:
+        self.assertEqual(self.transfer("other", {}), {"status": "UnknownMessageId"})
+
+    def test_an_action_of_its_own(self) -> None:
+        ((kind, message_id, *call),) = self.say(2, "1", "AcmeLock", {"connectorId": 1})
+        wanted = {"vendorId": "com.acme", "messageId": "may-lock"}
+        self.assertEqual((kind, call), (2, ["DataTransfer", wanted]))
+        answer = self.say(3, message_id, {"status": "Accepted", "data": "true"})
+        self.assertEqual(answer, [[3, "1", {"locked": True}]])
+
+
 class ActiveTests(ListingCase):
     def test_a_line_becomes_a_call(self) -> None:
         self.connect()
