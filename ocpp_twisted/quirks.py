@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import translate
 from pathlib import Path
 from types import MappingProxyType
@@ -42,8 +42,8 @@ class Profile:
 
     makers: tuple[re.Pattern[str] | None, ...] = (None, None, None)
     versions: frozenset[str] = frozenset()
-    kinds: _Treatments = MappingProxyType({})
-    places: Mapping[str, Mapping[str, _Treatments]] = MappingProxyType({})
+    kinds: _Treatments = field(default_factory=dict)
+    places: Mapping[str, Mapping[str, _Treatments]] = field(default_factory=dict)
 
     def fits(self, version: str, *maker: str) -> bool:
         """Whether it is for a charge point of this OCPP version, vendor, model and firmware."""
