@@ -24,9 +24,6 @@ from ocpp_twisted.versions import CATALOGUES
 
 __all__ = ["BUILT_IN", "Profile", "Quirks", "load", "parse"]
 
-#: Longer names are not looked at beyond this: nobody's real name is.
-_LONGEST = 255
-
 _Treatments = Mapping[Kind, Treatment]
 
 
@@ -48,7 +45,7 @@ class Profile:
     def fits(self, version: str, *maker: str) -> bool:
         """Whether it is for a charge point of this OCPP version, vendor, model and firmware."""
         return (not self.versions or version in self.versions) and all(
-            pattern is None or pattern.match(name[:_LONGEST].casefold())
+            pattern is None or pattern.match(name.casefold())
             for pattern, name in zip(self.makers, maker, strict=True)
         )
 

@@ -248,7 +248,7 @@ def _has_one_decimal(kind: type) -> bool:
 
 def _number(text: str, node: inspect.Type) -> int | float | None:
     """The number that a string holds, if the type can hold it."""
-    match = _NUMBER.fullmatch(text) if len(text) <= _LONGEST_NAME else None
+    match = _NUMBER.fullmatch(text)
     if match is None:
         return None
     if not match[2] and not match[3]:

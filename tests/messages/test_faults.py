@@ -55,6 +55,14 @@ class WordingTests(SynchronousTestCase):
             "$.inner[1].name: required, but absent",
         )
 
+    def test_a_name_that_looks_like_a_place(self) -> None:
+        self.assert_fault(
+            Outer,
+            b'{"inner":[{"name":"a","` - at `$.inner":1}]}',
+            Fault.UNKNOWN_FIELD,
+            "$.inner[0].` - at `$.inner: unknown field, expected only name",
+        )
+
     def test_too_few_items(self) -> None:
         self.assert_fault(
             Annotated[list[int], Meta(min_length=1)],

@@ -176,7 +176,7 @@ class Kinds(KindCase):
             self.refused(TOLERANT, v16.AuthorizeRequest, {"idTag": value}, "$.idTag: ")
 
     def test_enum_spelling(self) -> None:
-        for written in ("available", "AVAILABLE", " Avail-able_"):
+        for written in ("available", "AVAILABLE", " Avail able-"):
             message = self.repaired(
                 Kind.ENUM_SPELLING,
                 v16.StatusNotificationRequest,
@@ -190,6 +190,14 @@ class Kinds(KindCase):
         value = {"value": "1", "unit": "Percentage"}
         message, _ = self.read(TOLERANT, v16.MeterValuesRequest, meter_values(value))
         self.assertIs(message.meterValue[0].sampledValue[0].unit, v16.UnitOfMeasure.Percent)
+        payload = {
+            "pspRef": "1",
+            "status": "Cancelled",
+            "settlementAmount": 1,
+            "settlementTime": TIME,
+        }
+        message, _ = self.read(TOLERANT, v21.NotifySettlementRequest, payload)
+        self.assertIs(message.status, v21.PaymentStatusEnumType.Canceled)
 
     def test_a_name_that_is_near_to_none(self) -> None:
         for name in ("Free", "x" * 2**20, "Availabl"):
@@ -239,6 +247,18 @@ class Kinds(KindCase):
         for field in ("customData", "statusInfo"):
             message, _ = self.read(TOLERANT, v201.ResetResponse, {"status": "Accepted", field: {}})
             self.assertIs(getattr(message, field), UNSET)
+
+    def test_an_empty_array_that_is_allowed(self) -> None:
+        payload = {"meterStop": 1, "timestamp": TIME, "transactionId": "1", "transactionData": []}
+        message, _ = self.read(TOLERANT, v16.StopTransactionRequest, payload)
+        self.assertEqual(message.transactionData, [])
+
+    def test_an_empty_object_that_is_allowed(self) -> None:
+        value = {"timestamp": TIME, "sampledValue": [{"value": "1", "unitOfMeasure": {}}]}
+        payload = {"evseId": 1, "meterValue": [value]}
+        message, _ = self.read(TOLERANT, v201.MeterValuesRequest, payload)
+        sampled = message.meterValue[0].sampledValue[0]
+        self.assertEqual(sampled.unitOfMeasure, v201.UnitOfMeasureType())
 
     def test_an_empty_value_that_is_required(self) -> None:
         payload = STATUS | {"status": ""}
@@ -317,6 +337,18 @@ class Kinds(KindCase):
         leniency = only(Kind.TOO_LONG, Treatment.ACCEPT)
         message, _ = self.read(leniency, v20.Update15118EVCertificateRequest, payload)
         self.assertEqual(message.iso15118SchemaVersion, "x" * 60)
+        certificate = {
+            "hashAlgorithm": "SHA256",
+            "issuerNameHash": "a",
+            "issuerKeyHash": "b",
+            "serialNumber": "s" * 21,
+        }
+        payload = {
+            "idToken": {"idToken": "A", "type": "Central"},
+            "15118CertificateHashData": [certificate],
+        }
+        message, _ = self.read(leniency, v20.AuthorizeRequest, payload)
+        self.assertEqual(message.iso15118CertificateHashData[0].serialNumber, "s" * 21)
 
     def test_decimal_noise(self) -> None:
         path = "$.chargingSchedule.chargingSchedulePeriod[*].limit"
