@@ -197,7 +197,7 @@ def _read(catalogue: Catalogue, kind: Any, value: Any) -> Any:
                 return _reader(kind)(text)
             except msgspec.MsgspecError:
                 continue
-        return catalogue.mend(kind, texts[-1])[0]
+        return catalogue.mend("DataTransfer", kind, texts[-1])[0]
     except RecursionError as error:
         raise catalogue.fault(Fault.BAD_VALUE, "nested too deep") from error
 

@@ -31,6 +31,7 @@ FLOORS = {
     "interfaces": 2,
     "versions": 2,
     "plugin": 3,
+    "quirks": 3,
     "connection": 3,
     "data_transfer": 3,
     "deadlines": 3,
