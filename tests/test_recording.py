@@ -229,8 +229,19 @@ class SecretTests(TapTestCase):
         self.assertIn("has no action", self.told()[-1]["frame"][3])
 
     def test_data_transfer_and_its_answer_stay(self) -> None:
-        message = '[2,"a","DataTransfer",{"vendorId":"v","data":"password"}]'
-        self.assertEqual(self.said(message), {"frame": json.loads(message)})
+        charge_point = self.online()
+        result = self.central_system.call(
+            "CP1", v16.DataTransferRequest(vendorId="v", data="password=x")
+        )
+        _, message_id, *_ = json.loads(self.transport.sent[0])
+        answer = b'[3, "%b", {"status": "Accepted", "data": "secret"}]' % message_id.encode()
+        charge_point.receive(answer)
+        self.successResultOf(result)
+        self.assertEqual([line.message for line in self.lines[2:]], [answer])
+        self.assertIn(b"password=x", self.lines[1].message)
+        call = b'[2, "a", "DataTransfer", {"vendorId": "v", "data": "password"}]'
+        charge_point.receive(call)
+        self.assertEqual(self.lines[3].message, call)
 
     def test_what_is_remembered_is_bounded_and_then_nothing_is_trusted(self) -> None:
         charge_point = self.online()

@@ -18,7 +18,13 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from ocpp_twisted import v16, v201
 from ocpp_twisted.central_system import CentralSystem
-from ocpp_twisted.errors import CallErrorReceived, CallTimedOut, ConfigurationError
+from ocpp_twisted.errors import (
+    CallErrorReceived,
+    CallFault,
+    CallTimedOut,
+    ConfigurationError,
+    ErrorCode,
+)
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.plugin import ActionPlugin, after, on, on_result
 from ocpp_twisted.plugins.local import LocalPlugin
@@ -26,6 +32,7 @@ from ocpp_twisted.recording.lines import Line, encode
 from ocpp_twisted.recording.redaction import Pseudonyms
 from ocpp_twisted.recording.tap import Tap
 from ocpp_twisted.replay import Report, replay
+from ocpp_twisted.replay.comparison import difference
 from tests.support import HEARTBEAT, MemoryTransport, environment
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -178,6 +185,36 @@ class AnswerTests(ReplayTestCase):
         self.same(recorder.data, later(clock), clock=clock)
         self.assertAlmostEqual(clock.seconds(), NOON + 7, 2)
 
+    def test_an_answer_that_is_later_now(self) -> None:
+        clock = Clock()
+        recorder = Recorder(Later(lambda: deferLater(clock, 1, lambda: None)), clock)
+        charge_point = recorder.online()
+        charge_point.receive(HEARTBEAT.encode())
+        clock.advance(1)
+        clock.advance(9)
+        charge_point.lost("the end")
+        clock = Clock()
+        self.same(recorder.data, Later(lambda: deferLater(clock, 2, lambda: None)), clock=clock)
+
+    def test_the_clock_goes_from_one_thing_to_the_next(self) -> None:
+        clock, times = Clock(), []
+
+        def tick() -> None:
+            times.append(round(clock.seconds() - NOON))
+            if len(times) < 5:
+                clock.callLater(2, tick)
+
+        def started() -> None:
+            clock.callLater(2, tick)
+
+        recorder = Recorder(LocalPlugin())
+        charge_point = recorder.online()
+        charge_point.receive(HEARTBEAT.encode())
+        recorder.clock.advance(9)
+        charge_point.lost("the end")
+        self.same(recorder.data, Later(started), clock=clock)
+        self.assertEqual(times, [2, 4, 6, 8])
+
     def test_a_handler_that_is_too_slow(self) -> None:
         never = Later(lambda: Deferred())
         recorder = Recorder(never)
@@ -235,6 +272,19 @@ class AnswerTests(ReplayTestCase):
         self.assertIn(b'"***",{}]', recorder.data[-1])
         self.same(recorder.data, LocalPlugin())
 
+    def test_hidden_details_are_the_same_as_any(self) -> None:
+        class Refusing(ActionPlugin):
+            name = "refusing"
+
+            @on(v16.ChangeConfigurationRequest)
+            def change(self, charge_point, request):
+                raise CallFault(ErrorCode.SECURITY_ERROR, "no", {"because": request.value})
+
+        recorder = Recorder(Refusing())
+        recorder.online().receive(b'[2,"a","ChangeConfiguration",{"key":"Password","value":"x"}]')
+        self.assertIn(b'"SecurityError","***",{}]', recorder.data[-1])
+        self.same(recorder.data, Refusing())
+
     def test_closing(self) -> None:
         class Strict(LocalPlugin):
             def charge_point_online(self, charge_point):
@@ -267,6 +317,26 @@ class CallTests(ReplayTestCase):
         report = self.same(recorder.data, plugin)
         self.assertEqual((report.called, report.compared), (0, 2))
         self.assertEqual(plugin.heard, [v16.GetConfigurationResponse(unknownKey=["a"])])
+
+    def test_a_call_between_two_milliseconds(self) -> None:
+        class Timed(LocalPlugin):
+            def __init__(self, clock: Clock) -> None:
+                super().__init__()
+                self.clock = clock
+
+            def charge_point_online(self, charge_point):
+                self.clock.callLater(1.0007, self.asks, charge_point)
+
+            def asks(self, charge_point):
+                charge_point.call(v16.ClearCacheRequest()).addErrback(lambda failure: None)
+
+        clock = Clock()
+        recorder = Recorder(Timed(clock), clock)
+        recorder.online()
+        clock.advance(1.0007)
+        clock = Clock()
+        report = self.same(recorder.data, Timed(clock), clock=clock)
+        self.assertEqual((report.called, report.compared), (0, 1))
 
     def test_a_call_that_the_plugin_does_not_make(self) -> None:
         recorder = Recorder(Asker())
@@ -341,6 +411,24 @@ class CallTests(ReplayTestCase):
         plugin = Listener(now=lambda: datetime(2026, 2, 1, tzinfo=UTC))
         self.same(recorder.data, plugin)
         self.assertEqual(heard, [plugin.transactions.of("CP1")[0].id])
+
+
+class DifferenceTests(SynchronousTestCase):
+    def test_values(self) -> None:
+        for recorded, now, place in (
+            ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 2}]}, None),
+            ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, "$.a[1].b"),
+            ({"a": 1}, {"a": 1, "b": 2}, "$.b"),
+            ({"a": 1, "b": 2}, {"a": 1}, "$.b"),
+            ({"t": 1}, {"t": 2}, None),
+            ({"t": 1}, {}, "$.t"),
+            ([1], [1, 2], "$"),
+            (1, True, "$"),
+            ("ftp://***@host/", "ftp://user:x@host/", None),
+            ("ftp://***@host/", "ftp://user:x@other/", "$"),
+            ("***", "", None),
+        ):
+            self.assertEqual(difference(recorded, now, {"t"}), place)
 
 
 class HalfTests(ReplayTestCase):

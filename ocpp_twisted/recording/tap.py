@@ -133,14 +133,12 @@ class Tap:
     ) -> list[Any] | None:
         """The frame without what must not be told; None if it can be told as it is."""
         if isinstance(frame, Call | Send):
-            if not suspicious:
+            if not suspicious or frame.action == "DataTransfer":
                 connection.remember(way, frame.id, frame.action, False)
                 return None
             payload = _read(frame.payload)
             clean = self._redacted(frame.action, payload)
             connection.remember(way, frame.id, frame.action, clean != payload)
-            if frame.action == "DataTransfer":
-                return None
             return [2 if isinstance(frame, Call) else 6, frame.id, frame.action, clean]
         if isinstance(frame, CallResult):
             action, _ = connection.recall(_OTHER[way], frame.id)
@@ -155,7 +153,7 @@ class Tap:
         return [4 if answers_call else 5, frame.id, frame.code, HIDDEN, {}]
 
     def _redacted(self, action: str | None, payload: Any) -> Any:
-        if payload is not None and not isinstance(payload, dict) and action != "DataTransfer":
+        if payload is not None and not isinstance(payload, dict):
             raise ValueError("names stand in objects only: nobody knows what this holds")
         return redacted(action, payload, self._pseudonym)
 
