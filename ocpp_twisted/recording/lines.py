@@ -103,4 +103,4 @@ def read(data: bytes | str) -> Line:
 def timestamp(seconds: float) -> str:
     """Seconds since 1970, as a line tells the time."""
     moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

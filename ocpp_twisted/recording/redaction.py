@@ -29,8 +29,9 @@ _ID_TOKEN_NAMES = (
 )
 
 _SECRET = re.compile(_SECRET_NAMES, re.IGNORECASE)
-_MAYBE = re.compile(rf"{_SECRET_NAMES}|vpn|://|\\".encode(), re.IGNORECASE)
-_MAYBE_ID_TOKEN = re.compile(_ID_TOKEN_NAMES.encode(), re.IGNORECASE)
+#: For messages in small letters: that is many times faster than IGNORECASE.
+_MAYBE = re.compile(rf"{_SECRET_NAMES}|vpn|://|\\".encode())
+_MAYBE_ID_TOKEN = re.compile(_ID_TOKEN_NAMES.encode())
 
 #: The fields that hold the value of what another field of the same object names.
 _VALUES = frozenset({"value", "attributevalue", "actualvalue"})
@@ -80,6 +81,7 @@ def may_hold_secrets(data: bytes, id_tokens: bool = False) -> bool:
     :param data: the message as it is on the wire, be it JSON or not.
     :param id_tokens: whether id tokens are to be hidden as well.
     """
+    data = data.lower()
     return bool(_MAYBE.search(data) or (id_tokens and _MAYBE_ID_TOKEN.search(data)))
 
 
