@@ -30,7 +30,7 @@ from ocpp_twisted.interfaces import (
 )
 from ocpp_twisted.ocppj.catalogue import Catalogue
 from ocpp_twisted.ocppj.message import Request, ResponseT_co
-from ocpp_twisted.routing import routes
+from ocpp_twisted.routing import routes, with_custom_actions
 from ocpp_twisted.versions import CATALOGUES
 
 __all__ = ["CentralSystem"]
@@ -47,6 +47,7 @@ class CentralSystem:
     :param clock: the reactor, or a `twisted.internet.task.Clock` in tests.
     :param catalogues: the versions to speak; all by default.
     :param limits: what one connection may use.
+    :raises ConfigurationError: if a plug-in's custom actions cannot be used.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class CentralSystem:
         self._deadlines = Deadlines(clock)
         self._versions = {
             catalogue.rules.subprotocol: (catalogue, routes(catalogue, self._plugins))
-            for catalogue in catalogues
+            for catalogue in with_custom_actions(catalogues, self._plugins)
         }
         self._connections: dict[Identity, Connection] = {}
         #: Those who wait until all connections have ended; nobody as long as it does not stop.

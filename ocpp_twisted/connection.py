@@ -43,6 +43,7 @@ from ocpp_twisted.ocppj.events import (
     ResultRefused,
     SendReceived,
 )
+from ocpp_twisted.ocppj.leniency import Repair
 from ocpp_twisted.ocppj.message import Request, Response, ResponseT_co, Send
 from ocpp_twisted.ocppj.session import Session
 from ocpp_twisted.routing import Route
@@ -436,7 +437,7 @@ class Connection:
 
     # -- the rest -----------------------------------------------------------------------------
 
-    def _repaired(self, action: str, repairs: list[str]) -> None:
+    def _repaired(self, action: str, repairs: list[Repair]) -> None:
         _log.debug(
             "message mended: {charge_point} {action}: {repairs}",
             charge_point=self,

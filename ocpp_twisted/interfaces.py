@@ -20,6 +20,7 @@ from ocpp_twisted.ocppj.message import Request, Response, ResponseT_co, Send
 
 __all__ = [
     "AnsweredHandler",
+    "DataTransferHandler",
     "IActionPlugin",
     "IActiveCallPlugin",
     "IActiveCaller",
@@ -36,6 +37,8 @@ __all__ = [
 RequestHandler = Callable[["IChargePoint", Any], Any]
 #: ``handler(charge_point, request, response)``, see `IActionPlugin.answered_handler`.
 AnsweredHandler = Callable[["IChargePoint", Any, Any], Any]
+#: ``handler(charge_point, request, data)``, see `IActionPlugin.data_transfer_handlers`.
+DataTransferHandler = Callable[["IChargePoint", Any, Any], Any]
 #: ``handler(charge_point, request, outcome)``, see `IActionPlugin.response_handler`.
 ResponseHandler = Callable[["IChargePoint", Any, Response | CallFailed], Any]
 
@@ -100,6 +103,17 @@ class IActionPlugin(IPlugin):
 
     name = Attribute("By which the command line and the configuration choose it (str).")
 
+    custom_actions = Attribute(
+        """Actions that the version does not have: version (str) to their classes, for example
+        ``{"1.6": [LockRequest]}``.
+
+        Each class is derived from `Request` (with its ACTION and RESPONSE) or, in OCPP 2.1, from
+        `Send` (with its ACTION). Either side may send it. Several plug-ins may name the same
+        class; another class for an action that the version or another plug-in has already stops
+        the start with a `ConfigurationError`.
+        """
+    )
+
     def start(caller: IActiveCaller, config: Mapping[str, Any]) -> Deferred[None] | None:
         """The server is about to listen.
 
@@ -121,6 +135,25 @@ class IActionPlugin(IPlugin):
         other exception is logged and answered with InternalError. For a SEND (OCPP 2.1) what it
         returns is not used. An action for which no plug-in has a handler is answered with
         NotSupported.
+        """
+
+    def data_transfer_handlers() -> Mapping[
+        tuple[str, str | None], tuple[DataTransferHandler, Any]
+    ]:
+        """Who takes which DataTransfer: (vendorId, messageId) to a handler and its data's type.
+
+        A messageId of None stands for all messages of the vendor that no handler names, and for
+        those without messageId. Capital and small letters are the same (1.6 sections 7.17 and
+        7.18). Of several plug-ins that name the same, the first has it. What none of them takes
+        goes to the `request_handler` of DataTransfer; if there is none, it is answered with
+        UnknownMessageId or UnknownVendorId.
+
+        The handler is called as ``handler(charge_point, request, data)`` with an `IChargePoint`,
+        the version's DataTransferRequest, and its data: read as that type, or as it came if the
+        type is `Any`; None if there is none. Data that is not of that type is answered with
+        Rejected. The handler returns an `ocpp_twisted.data_transfer.DataTransferAnswer`; or what
+        the data of an Accepted answer is to be, None for no data; or the version's
+        DataTransferResponse. It may fail as a `request_handler` may.
         """
 
     def answered_handler(version: str, action: str) -> AnsweredHandler | None:

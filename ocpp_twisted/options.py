@@ -73,6 +73,12 @@ def _bytes(text: str) -> int:
     return int(text)
 
 
+def _files(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise ValueError(f"{text!r} is not a number of files, 1 or more")
+    return int(text)
+
+
 def _install_reactor() -> None:
     """Take our own reactor, unless twistd was told which (it has installed that one then)."""
     if "twisted.internet.reactor" not in sys.modules and hasattr(select, "epoll"):
@@ -107,7 +113,12 @@ class Options(usage.Options):
                 "Share the ports: start the same command several times, and the kernel spreads the "
                 "charge points over the processes."
             ),
-        ]
+        ],
+        [
+            "record-hide-id-tokens",
+            None,
+            "Replace id tokens in the recording by pseudonyms.",
+        ],
     ]
 
     optParameters = [  # noqa: RUF012
@@ -143,6 +154,14 @@ class Options(usage.Options):
         ],
         ["max-message-size", None, "1048576", "Bytes a message may have, 1024 or more."],
         ["grace", None, "10", "Seconds that open calls have to end when the server stops."],
+        [
+            "record",
+            None,
+            None,
+            "File: write all messages into it as JSON Lines, without secrets (docs/recording.md).",
+        ],
+        ["record-size", None, "10485760", "Bytes after which --record begins a new file."],
+        ["record-files", None, "9", "Older files that --record keeps: FILE.1 is the newest."],
     ]
 
     _numbers: ClassVar[Mapping[str, Callable[[str], float]]] = {
@@ -152,6 +171,8 @@ class Options(usage.Options):
         "ping-timeout": _seconds_not_0,
         "grace": _seconds,
         "max-message-size": _bytes,
+        "record-size": _bytes,
+        "record-files": _files,
     }
 
     def __init__(self) -> None:
@@ -162,6 +183,7 @@ class Options(usage.Options):
         self["action-plugins"] = []
         self["active-plugins"] = []
         self["url-templates"] = []
+        self["record-charge-points"] = []
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse the command line; what is wrong with it ends the program with one sentence."""
@@ -204,6 +226,12 @@ class Options(usage.Options):
         """
         self["url-templates"].append(template)
 
+    def opt_record_charge_point(self, pattern: str) -> None:
+        """Record the charge points with such an id (DEPOT-*) only. Repeatable.
+        [default: all]
+        """
+        self["record-charge-points"].append(pattern)
+
     def opt_list_plugins(self) -> None:
         """List the plug-ins that can be chosen, and exit."""
         rows = [("NAME", "KIND", "FROM")]
@@ -230,6 +258,8 @@ class Options(usage.Options):
             raise usage.UsageError("--tls-cert and --tls-key go together: give both, or neither")
         if self["tls-cert"] and not self["wss"]:
             raise usage.UsageError("--tls-cert is for --wss: add --wss PORT")
+        if not self["record"] and (self["record-charge-points"] or self["record-hide-id-tokens"]):
+            raise usage.UsageError("--record-... is for --record: add --record FILE")
         templates = self["url-templates"] or DEFAULT_TEMPLATES
         self["templates"] = _checked(Templates, templates, "--url-template")
         self["data-dir"] = Path(self["data-dir"]) if self["data-dir"] else _data_directory()

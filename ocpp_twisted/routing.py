@@ -1,21 +1,27 @@
 """Which handlers an action has: asked of the plug-ins once, then a look-up in a dictionary.
 
-Imports the interfaces and the catalogues.
+Imports the interfaces, the catalogues and `data_transfer`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from ocpp_twisted.data_transfer import DataTransfers
+from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.interfaces import (
     AnsweredHandler,
     IActionPlugin,
     RequestHandler,
     ResponseHandler,
 )
-from ocpp_twisted.ocppj.catalogue import Catalogue
+from ocpp_twisted.ocppj.catalogue import Action, Catalogue, Sender
+from ocpp_twisted.ocppj.message import Request, Response, Send
+from ocpp_twisted.ocppj.rules import MessageType
+from ocpp_twisted.versions import CATALOGUES
 
-__all__ = ["Route", "routes"]
+__all__ = ["Route", "routes", "with_custom_actions"]
 
 
 class Route:
@@ -42,9 +48,13 @@ class Route:
 def routes(catalogue: Catalogue, plugins: Sequence[IActionPlugin]) -> Mapping[str, Route]:
     """Action name to `Route`, for all actions of the catalogue.
 
-    The first plug-in that has a handler for a request answers it; all of them hear the rest.
+    The first plug-in that has a handler for a request answers it; all of them hear the rest. A
+    DataTransfer goes to the one who takes that message (`IActionPlugin.data_transfer_handlers`).
     """
-    return {action: _route(catalogue.version, action, plugins) for action in catalogue.actions}
+    found = {action: _route(catalogue.version, action, plugins) for action in catalogue.actions}
+    transfer = found["DataTransfer"]
+    transfer.request = DataTransfers(catalogue, plugins, transfer.request)
+    return found
 
 
 def _route(version: str, action: str, plugins: Sequence[IActionPlugin]) -> Route:
@@ -56,3 +66,63 @@ def _route(version: str, action: str, plugins: Sequence[IActionPlugin]) -> Route
         tuple(handler for handler in answered if handler is not None),
         tuple(handler for handler in response if handler is not None),
     )
+
+
+def with_custom_actions(
+    catalogues: Iterable[Catalogue], plugins: Sequence[IActionPlugin]
+) -> list[Catalogue]:
+    """The catalogues, and in them the plug-ins' `IActionPlugin.custom_actions`.
+
+    :raises ConfigurationError: if one of these cannot be used; it says whose.
+    """
+    for plugin in plugins:
+        for version in plugin.custom_actions.keys() - CATALOGUES:
+            raise ConfigurationError(
+                f"plug-in {plugin.name!r} has custom actions for OCPP {version!r}; "
+                f"the versions are: {', '.join(CATALOGUES)}"
+            )
+    return [_with_custom_actions(catalogue, plugins) for catalogue in catalogues]
+
+
+def _with_custom_actions(catalogue: Catalogue, plugins: Sequence[IActionPlugin]) -> Catalogue:
+    actions = {name: (action, "OCPP") for name, action in catalogue.actions.items()}
+    custom: list[Action] = []
+    for plugin in plugins:
+        for request in plugin.custom_actions.get(catalogue.version, ()):
+            whose = f"plug-in {plugin.name!r}"
+            action = _custom_action(catalogue, whose, request)
+            known, owner = actions.setdefault(action.name, (action, whose))
+            if known is action:
+                custom.append(action)
+            elif known.request is not request:
+                raise ConfigurationError(
+                    f"{whose}: {_named(request)} is for the action {action.name!r} of OCPP "
+                    f"{catalogue.version}, for which {owner} has {_named(known.request)}: "
+                    "give it another ACTION, or leave one of the two out"
+                )
+    return catalogue.extended(custom) if custom else catalogue
+
+
+def _custom_action(catalogue: Catalogue, whose: str, request: Any) -> Action:
+    why = None
+    if not (isinstance(request, type) and issubclass(request, Request | Send)):
+        why = "it is not derived from Request or Send"
+    elif not isinstance(getattr(request, "ACTION", None), str):
+        why = "it has no ACTION, the name that goes to the wire"
+    elif issubclass(request, Send):
+        if MessageType.SEND not in catalogue.rules.message_types:
+            why = "that version has no SEND"
+    elif not issubclass(getattr(request, "RESPONSE", object), Response):
+        why = "its RESPONSE is not a class derived from Response"
+    if why is None:
+        try:
+            return Action(Sender.BOTH, request)
+        except (TypeError, RuntimeError) as error:
+            why = str(error)
+    raise ConfigurationError(
+        f"{whose}: {request!r} cannot be an action of OCPP {catalogue.version}: {why}"
+    )
+
+
+def _named(request: type) -> str:
+    return f"{request.__module__}.{request.__qualname__}"

@@ -35,8 +35,11 @@ from ocpp_twisted.central_system import CentralSystem
 from ocpp_twisted.connection import Limits
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.garbage import settle
-from ocpp_twisted.interfaces import IActionPlugin, IActiveCallPlugin
+from ocpp_twisted.interfaces import IActionPlugin, IActiveCallPlugin, IConnectionOwner
 from ocpp_twisted.options import Options
+from ocpp_twisted.recording.file import Recording, RecordingFile
+from ocpp_twisted.recording.redaction import Pseudonyms
+from ocpp_twisted.recording.tap import Tap
 from ocpp_twisted.versions import CATALOGUES
 from ocpp_twisted.websocket.listen import listen
 from ocpp_twisted.websocket.server import OCPPServerFactory, WebSocketOptions
@@ -60,6 +63,7 @@ class Settings:
     :ivar active_plugins: what sends commands.
     :ivar plugin_config: plug-in name to what its ``start`` gets.
     :ivar grace: seconds that open calls have to end when the server stops.
+    :ivar recording: which messages to write into which file; None for no recording.
     """
 
     ws: Sequence[str] = ()
@@ -73,6 +77,7 @@ class Settings:
     websocket: WebSocketOptions = field(default_factory=WebSocketOptions)
     limits: Limits = field(default_factory=Limits)
     grace: float = 10.0
+    recording: Recording | None = None
 
 
 class Server(Service):
@@ -88,7 +93,17 @@ class Server(Service):
             settings.action_plugins, reactor, limits=settings.limits
         )
         self._reactor = reactor
-        self._factory = OCPPServerFactory(self.central_system, reactor, settings.websocket)
+        owner: IConnectionOwner = self.central_system
+        self._recording: RecordingFile | None = None
+        if (recording := settings.recording) is not None:
+            self._recording = RecordingFile(recording, reactor)
+            owner = Tap(
+                owner,
+                self._recording.write,
+                chosen=recording.chooses,
+                pseudonym=Pseudonyms() if recording.hide_id_tokens else None,
+            )
+        self._factory = OCPPServerFactory(owner, reactor, settings.websocket)
         self._listeners: list[tuple[str, str, IProtocolFactory]] = [
             ("ws", description, self._factory) for description in settings.ws
         ]
@@ -142,6 +157,8 @@ class Server(Service):
     @inlineCallbacks
     def _start(self) -> Generator[Any, Any, None]:
         yield self._bound or self._bind()
+        if self._recording is not None:
+            self._recording.start()
         yield self._start_plugins()
         self._open()
 
@@ -161,6 +178,8 @@ class Server(Service):
         yield self.central_system.stop(self.settings.grace)
         yield self._factory.drop_all()
         yield self._stop_plugins(self.settings.action_plugins)
+        if self._recording is not None:
+            self._recording.stop()
 
     def _tls_context(self) -> CertificateOptions:
         if self.settings.tls is not None:
@@ -255,6 +274,15 @@ def makeService(options: Options) -> Server:
     tls = None
     if options["tls-cert"]:
         tls = (Path(options["tls-cert"]), Path(options["tls-key"]))
+    recording = None
+    if options["record"]:
+        recording = Recording(
+            path=Path(options["record"]),
+            charge_points=options["record-charge-points"],
+            size=options["record-size"],
+            files=options["record-files"],
+            hide_id_tokens=bool(options["record-hide-id-tokens"]),
+        )
     settings = Settings(
         ws=options["ws"],
         wss=options["wss"],
@@ -272,6 +300,7 @@ def makeService(options: Options) -> Server:
         ),
         limits=Limits(call_timeout=options["call-timeout"]),
         grace=options["grace"],
+        recording=recording,
     )
     try:
         return _TwistdServer(settings, reactor)

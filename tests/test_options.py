@@ -53,6 +53,13 @@ class AcceptedTests(OptionsTestCase):
         options = self.parse("--ws=0", "--url-template=/a/{id}", "--url-template=/b/{name}/{id}")
         self.assertEqual(options["templates"].templates, ("/a/{id}", "/b/{name}/{id}"))
 
+    def test_recording(self) -> None:
+        options = self.parse("--ws=0", "--record=a", "--record-charge-point=B*", "--record-files=2")
+        kept = ("record", "record-charge-points", "record-size", "record-files")
+        self.assertEqual([options[name] for name in kept], ["a", ["B*"], 10485760, 2])
+        self.assertFalse(options["record-hide-id-tokens"])
+        self.assertIsNone(self.parse("--ws=0")["record"])
+
     def test_two_command_lines_share_nothing(self) -> None:
         self.parse("--ws", "1")
         self.assertEqual(self.parse("--ws", "2")["ws"], ["tcp:2"])
@@ -106,6 +113,13 @@ class RefusedTests(OptionsTestCase):
         self.assertIn("go together", self.refused("--wss=0", "--tls-cert=a"))
         self.assertIn("go together", self.refused("--wss=0", "--tls-key=a"))
         self.assertIn("add --wss PORT", self.refused("--ws=0", "--tls-cert=a", "--tls-key=b"))
+
+    def test_what_is_no_recording(self) -> None:
+        for option in ("--record-charge-point=*", "--record-hide-id-tokens"):
+            self.assertIn("add --record FILE", self.refused("--ws=0", option))
+        for wrong in ("--record-files=0", "--record-files=many", "--record-size=1"):
+            name, value = wrong.split("=")
+            self.assertIn(f"{name}: {value!r} is not", self.refused("--ws=0", "--record=a", wrong))
 
     def test_what_is_no_template(self) -> None:
         self.assertIn("--url-template: '/x' is not", self.refused("--ws=0", "--url-template=/x"))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyClass, verifyObject
 
 from ocpp_twisted import v16, v21, v201
 from ocpp_twisted.interfaces import IActionPlugin
-from ocpp_twisted.ocppj.message import Request
-from ocpp_twisted.plugin import ActionPlugin, after, on, on_result
+from ocpp_twisted.ocppj.message import Request, Response
+from ocpp_twisted.plugin import ActionPlugin, after, on, on_data_transfer, on_result
 
 
 class Base(ActionPlugin):
@@ -126,6 +128,71 @@ class InheritanceTests(SynchronousTestCase):
         self.assertEqual(plugin.request_handler("1.6", "Authorize"), plugin.authorize)
 
 
+class DataTransferTests(SynchronousTestCase):
+    def test_each_transfer_with_its_method_and_type(self) -> None:
+        class Plugin(ActionPlugin):
+            @on_data_transfer("com.acme")
+            @on_data_transfer("com.acme", "count", data=int)
+            def both(self, charge_point, request, data): ...
+
+        plugin = Plugin()
+        expected = {
+            ("com.acme", None): (plugin.both, Any),
+            ("com.acme", "count"): (plugin.both, int),
+        }
+        self.assertEqual(plugin.data_transfer_handlers(), expected)
+        self.assertEqual(Base().data_transfer_handlers(), {})
+
+    def test_a_subclass_overrides_and_adds(self) -> None:
+        class Plugin(ActionPlugin):
+            @on_data_transfer("com.acme", "a")
+            def one(self, charge_point, request, data): ...
+
+            @on_data_transfer("com.acme", "b")
+            def two(self, charge_point, request, data): ...
+
+        class Sub(Plugin):
+            def one(self, charge_point, request, data): ...
+
+            @on_data_transfer("com.acme", "b", data=int)
+            def mine(self, charge_point, request, data): ...
+
+        plugin = Sub()
+        expected = {("com.acme", "a"): (plugin.one, Any), ("com.acme", "b"): (plugin.mine, int)}
+        self.assertEqual(plugin.data_transfer_handlers(), expected)
+
+
+class CustomActionTests(SynchronousTestCase):
+    def test_each_action_has_its_own_handler(self) -> None:
+        class Answer(Response):
+            pass
+
+        class One(Request[Answer]):
+            ACTION = "One"
+            RESPONSE = Answer
+
+        class Two(Request[Answer]):
+            ACTION = "Two"
+            RESPONSE = Answer
+
+        class Plugin(Base):
+            custom_actions: ClassVar[Any] = {"1.6": [One, Two], "2.1": [Two]}
+
+            @on(One)
+            def one(self, charge_point, request): ...
+
+            @on(Two)
+            def two(self, charge_point, request): ...
+
+        plugin = Plugin()
+        self.assertEqual(plugin.request_handler("1.6", "One"), plugin.one)
+        self.assertEqual(plugin.request_handler("1.6", "Two"), plugin.two)
+        self.assertIsNone(plugin.answered_handler("1.6", "Two"))
+        self.assertIsNone(plugin.request_handler("2.1", "One"))
+        self.assertEqual(plugin.request_handler("2.1", "Two"), plugin.two)
+        self.assertIsNone(plugin.request_handler("1.6", "Three"))
+
+
 class MisuseTests(SynchronousTestCase):
     def refused(self, decorator, *arguments) -> str:
         return str(self.assertRaises(TypeError, decorator, *arguments))
@@ -150,6 +217,33 @@ class MisuseTests(SynchronousTestCase):
     def test_a_send_has_no_answer_to_hear_of(self) -> None:
         self.assertIn("@after(", self.refused(after, v21.NotifyPeriodicEventStream))
         self.assertIn("@on_result(", self.refused(on_result, v21.NotifyPeriodicEventStream))
+
+    def test_a_data_transfer_without_a_vendor(self) -> None:
+        def method(self, charge_point, request, data): ...
+
+        self.assertIn(
+            "name a vendorId, and a messageId or None", self.refused(on_data_transfer, method)
+        )
+        self.assertIn("('com.acme', 7)", self.refused(on_data_transfer, "com.acme", 7))
+
+    def test_data_of_a_type_that_cannot_be_read(self) -> None:
+        text = self.refused(
+            on_data_transfer, "com.acme", None, dict[str, int] | set[int] | list[int]
+        )
+        self.assertIn("@on_data_transfer('com.acme', None): data=", text)
+        self.assertIn("more than one array-like", text)
+
+    def test_two_methods_for_one_data_transfer(self) -> None:
+        def declare() -> None:
+            class Twice(ActionPlugin):
+                @on_data_transfer("com.acme", "a")
+                def one(self, charge_point, request, data): ...
+
+                @on_data_transfer("com.acme", "a")
+                def two(self, charge_point, request, data): ...
+
+        marked = "Twice.one and .two are both marked @on_data_transfer('com.acme', 'a')"
+        self.assertEqual(self.refused(declare), f"{marked}: only one of them can be")
 
     def test_two_methods_for_one_request(self) -> None:
         def declare() -> None:

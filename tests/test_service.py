@@ -17,6 +17,7 @@ from ocpp_twisted import v16
 from ocpp_twisted.errors import ConfigurationError, ConnectionLost
 from ocpp_twisted.interfaces import IActiveCallPlugin
 from ocpp_twisted.plugin import ActionPlugin, on
+from ocpp_twisted.recording.file import Recording
 from ocpp_twisted.service import Server, Settings
 from ocpp_twisted.websocket.server import WebSocketOptions
 from tests.support import HEARTBEAT, close_frame, connect, frame, request, until, upgraded
@@ -120,6 +121,29 @@ class ServeTests(ServerTestCase):
         client.transport.write(frame(f'[3,"{json.loads(call)[1]}",{{"status":"Accepted"}}]'))
         self.assertEqual((await result).status, "Accepted")
         await self.stops_with(client)
+
+    async def test_a_recording(self) -> None:
+        path = Path(self.mktemp())
+        recording = Recording(path=path, charge_points=["CP1"], hide_id_tokens=True)
+        (port,) = await self.started(recording=recording)
+        clients = []
+        for target in ("/ocpp/CP1", "/ocpp/CP2"):
+            client = await upgraded(reactor, port, target=target)
+            client.transport.write(frame('[2,"a","Authorize",{"idTag":"secret"}]'))
+            await until(client.hears, reactor)
+            clients.append(client)
+        await self.stops_with(*clients)
+        lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+        events = ["start", "online", "in", "out", "close", "offline"]
+        self.assertEqual([line["event"] for line in lines], events)
+        self.assertEqual({line["charge_point"] for line in lines[1:]}, {"CP1"})
+        self.assertNotIn("secret", str(lines))
+
+    async def test_a_recording_that_cannot_be_written(self) -> None:
+        server = self.server(recording=Recording(path=Path(self.mktemp()) / "no" / "where"))
+        with self.assertRaises(ConfigurationError):
+            await server.startService()
+        self.assertEqual(self.plugin.happened, [])
 
     async def test_one_line_says_what_has_started(self) -> None:
         with capturedLogs() as logs:

@@ -2,14 +2,14 @@
 
 A catalogue is data made once at import; nothing in it changes afterwards. Imports msgspec and
 its neighbours on this floor. Reading is strict first, as the version's JSON schemas say; only
-what fails there is looked at again by `ocpp_twisted.ocppj.leniency`. Writing is strict always:
+what fails there is looked at again by `ocpp_twisted.ocppj.repairs`. Writing is strict always:
 what we send has been read back by the strict reader.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
@@ -17,12 +17,14 @@ from typing import Any
 import msgspec
 
 from ocpp_twisted.errors import CallFault, LocalProtocolError
-from ocpp_twisted.ocppj import leniency, times
+from ocpp_twisted.ocppj import times
 from ocpp_twisted.ocppj.faults import fault_of
+from ocpp_twisted.ocppj.leniency import STANDARD, Leniency, Repair
 from ocpp_twisted.ocppj.message import CustomDataType, Request, Response, Send
+from ocpp_twisted.ocppj.repairs import Mending
 from ocpp_twisted.ocppj.rules import Fault, Rules
 
-__all__ = ["Action", "Catalogue", "Sender"]
+__all__ = ["Action", "Catalogue", "Sender", "reader"]
 
 
 class Sender(Enum):
@@ -51,11 +53,11 @@ class Action:
         self.name = request.ACTION
         self.sent_by = sent_by
         self.request = request
-        self.read_request = _reader(request)
+        self.read_request = reader(request)
         self.response: type[Response] | None = None
         if issubclass(request, Request):
             self.response = request.RESPONSE
-            self.read_response = _reader(self.response)
+            self.read_response = reader(self.response)
 
     def __repr__(self) -> str:
         return f"<Action {self.name}, sent by {self.sent_by.value}>"
@@ -90,6 +92,10 @@ class Catalogue:
         """The version as people write it: ``1.6``, ``2.0``, ``2.0.1``, ``2.1``."""
         return self.rules.version
 
+    def extended(self, actions: Iterable[Action]) -> Catalogue:
+        """A catalogue that has these actions besides its own; this one stays as it is."""
+        return Catalogue(self.rules, [*self.actions.values(), *actions])
+
     def read_request(self, action: str, payload: bytes) -> Request[Any] | Send:
         """The request in a CALL's or SEND's payload.
 
@@ -98,7 +104,7 @@ class Catalogue:
         known = self.actions.get(action)
         if known is None:
             raise self.fault(Fault.UNKNOWN_ACTION, f"OCPP {self.version} has no action {action}")
-        request: Request[Any] | Send = self._read(known.request, known.read_request, payload)
+        request: Request[Any] | Send = self._read(action, known.request, payload)
         return request
 
     def read_response(self, action: str, payload: bytes) -> Response:
@@ -108,7 +114,7 @@ class Catalogue:
         """
         known = self.actions[action]
         assert known.response is not None
-        response: Response = self._read(known.response, known.read_response, payload)
+        response: Response = self._read(action, known.response, payload)
         return response
 
     def write(self, message: Request[Any] | Response | Send) -> bytes:
@@ -131,34 +137,51 @@ class Catalogue:
             ) from error
         return text
 
-    def mend(self, kind: type, payload: bytes) -> tuple[Any, list[str]]:
+    def mend(
+        self, action: str, kind: type, payload: bytes, leniency: Leniency = STANDARD
+    ) -> tuple[Any, list[Repair]]:
         """What `payload` means after the strict reader of `kind` refused it.
 
-        :returns: the message, and a sentence for each place that had to be mended.
+        A BootNotification is read with the leniency for the vendor that stands in it.
+
+        :param action: of the CALL, or of the CALL that is answered.
+        :returns: the message, and what was let through of it.
         :raises CallFault: if it stays refused.
         """
-        repairs: list[str] = []
+        node: Any = _type_info(kind)
         try:
-            tree = _decode(payload)
-            if tree is None:
-                tree = {}  # null and {} mean the same at top level (OCPP-J 1.6 section 4.2.1)
-            tree = leniency.mend(tree, _type_info(kind), "$", repairs)
-            return msgspec.convert(tree, kind, dec_hook=_custom_data), repairs
-        except msgspec.ValidationError as error:
-            raise self.fault(*fault_of(str(error))) from error
-        except (msgspec.DecodeError, RecursionError) as error:
-            text = "the payload is not readable JSON"
+            tree = self._tree(kind, payload)
+            if action == "BootNotification" and issubclass(kind, Request):
+                leniency = leniency.towards(tree)
+            mending = Mending(action, leniency)
+            tree = mending.payload(tree, node)
+            message: Any = msgspec.convert(tree, kind, dec_hook=_custom_data)
+        except msgspec.MsgspecError as error:
+            raise self.fault(*fault_of(str(error), node)) from error
+        except RecursionError as error:
+            text = "$: expected less deep nesting"
             raise self.fault(Fault.PAYLOAD_NOT_AN_OBJECT, text) from error
+        mending.restore(message)
+        return message, mending.repairs
 
     def fault(self, fault: Fault, description: str) -> CallFault:
         """The `CallFault` that this version has for a fault."""
         return CallFault(self.rules.codes[fault], description)
 
-    def _read(self, kind: type, reader: Any, payload: bytes) -> Any:
+    def _read(self, action: str, kind: type, payload: bytes) -> Any:
         try:
-            return reader(payload)
+            return self._readers[kind](payload)
         except (msgspec.MsgspecError, RecursionError):
-            return self.mend(kind, payload)[0]
+            return self.mend(action, kind, payload)[0]
+
+    @staticmethod
+    def _tree(kind: type, payload: bytes) -> Any:
+        """The JSON value of a payload."""
+        try:
+            return _decode(payload)
+        except (msgspec.MsgspecError, RecursionError):
+            reader(kind)(payload)  # knows in which field it is, if in any
+            raise
 
     def _writer(self, kind: type) -> tuple[Any, Any]:
         """What prepares a message of this kind for the encoder, and what checks its text."""
@@ -175,7 +198,13 @@ _decode = msgspec.json.Decoder().decode
 _type_info = functools.cache(msgspec.inspect.type_info)
 
 
-def _reader(kind: type) -> Any:
+def reader(kind: Any) -> Callable[[bytes], Any]:
+    """A strict reader of JSON text for a type that msgspec knows, OCPP's datatypes among them.
+
+    It raises `msgspec.MsgspecError` or RecursionError.
+
+    :raises TypeError: if msgspec cannot read that type.
+    """
     return msgspec.json.Decoder(kind, dec_hook=_custom_data).decode
 
 
@@ -184,12 +213,18 @@ def _custom_data(kind: type, value: Any) -> Any:
     if kind is not CustomDataType:
         raise NotImplementedError(kind)
     if not isinstance(value, dict):
-        raise ValueError(f"Expected `object`, got `{type(value).__name__}`")
+        raise ValueError(f"Expected `object`, got `{_json_name(value)}`")
     vendor_id = value.get("vendorId")
     if "vendorId" not in value:
         raise ValueError("Object missing required field `vendorId`")
     if not isinstance(vendor_id, str):
-        raise ValueError(f"Expected `str`, got `{type(vendor_id).__name__}` in `vendorId`")
+        raise ValueError(f"Expected `str`, got `{_json_name(vendor_id)}` in `vendorId`")
     if len(vendor_id) > 255:
         raise ValueError("Expected `str` of length <= 255 in `vendorId`")
     return CustomDataType(value)
+
+
+def _json_name(value: Any) -> str:
+    """What msgspec calls the type of a JSON value."""
+    name = type(value).__name__
+    return {"list": "array", "dict": "object", "NoneType": "null"}.get(name, name)

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from ocpp_twisted.errors import CallErrorReceived, CallFailed
 from ocpp_twisted.ocppj.catalogue import Action
+from ocpp_twisted.ocppj.leniency import Repair
 from ocpp_twisted.ocppj.message import Request, Response, Send
 
 __all__ = [
@@ -60,13 +61,13 @@ class OutgoingCall:
 class CallReceived(Struct, gc=False):
     """The peer calls: answer it with `Session.result` or `Session.error`, once.
 
-    :ivar repairs: a sentence for each place of the payload that had to be mended.
+    :ivar repairs: what the schema does not allow and was let through; None if it was all right.
     """
 
     message_id: str
     action: Action
     request: Request[Any]
-    repairs: list[str] | None = None
+    repairs: list[Repair] | None = None
 
 
 class SendReceived(Struct):
@@ -74,6 +75,7 @@ class SendReceived(Struct):
 
     action: Action
     message: Send
+    repairs: list[Repair] | None = None
 
 
 class CallAnswered(Struct):
@@ -81,7 +83,7 @@ class CallAnswered(Struct):
 
     call: OutgoingCall
     response: Response
-    repairs: list[str] | None = None
+    repairs: list[Repair] | None = None
 
 
 class CallEnded(Struct):
@@ -93,6 +95,7 @@ class CallEnded(Struct):
     call: OutgoingCall
     error: CallFailed
     reply: bytes | None = None
+    repairs: list[Repair] | None = None
 
 
 class ResultRefused(Struct):

@@ -28,6 +28,7 @@ __all__ = [
     "encode_call",
     "encode_error",
     "encode_result",
+    "not_of_the_form",
 ]
 
 #: At most 36 characters, "to allow for GUIDs" (OCPP-J 1.6, table 3).
@@ -52,12 +53,15 @@ class CallResult(Struct, array_like=True, tag=3, gc=False):
 
 
 class CallError(Struct, array_like=True, tag=4, gc=False):
-    """A CALLERROR: ``[4, id, code, description, details]``; real ones lack the last or two."""
+    """A CALLERROR: ``[4, id, code, description, details]``; real ones lack the last or two.
+
+    :ivar details: `UNSET` in one that is too short.
+    """
 
     id: str
     code: str
     description: str = ""
-    details: Any = msgspec.field(default_factory=dict)
+    details: Any = UNSET
     surplus: Raw | UnsetType = UNSET
 
 
@@ -176,7 +180,13 @@ def _diagnose(data: bytes) -> FrameFault:
     elif len(message_id) > 36:
         text = "the message id is longer than 36 characters"
     else:
-        text = f"the message is not of the form {_SHAPES[MessageType(message_type)]}"
+        return not_of_the_form(MessageType(message_type), message_id)
+    return FrameFault(message_type, message_id, text)
+
+
+def not_of_the_form(message_type: MessageType, message_id: str) -> FrameFault:
+    """The fault of a frame that has too few elements, too many, or one of a wrong type."""
+    text = f"the message is not of the form {_SHAPES[message_type]}"
     return FrameFault(message_type, message_id, text)
 
 

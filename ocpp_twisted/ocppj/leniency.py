@@ -1,49 +1,169 @@
-"""The second look at a payload that the strict reader refused.
+"""How much of what a charge point does wrong is let through: kinds of faults, and treatments.
 
-Imports msgspec and `times`. Mends what has one meaning only: times written in another form of
-ISO 8601, and whole numbers written with a decimal point (which JSON Schema draft 6 calls
-integers). Everything that was mended is told, so that an operator can tell the vendor.
+Imports msgspec only. A `Leniency` says for each kind, and where it is told so for a place
+in a message, whether a value is accepted as it came, repaired, or rejected with the error code of
+the version. It never changes; many connections share one. `repairs` obeys it, and tells what it
+did as `Repair`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import Any
 
-from msgspec import inspect
+from msgspec import UNSET, Struct
 
-from ocpp_twisted.ocppj import times
+__all__ = [
+    "ACCEPTABLE",
+    "LETTER",
+    "STANDARD",
+    "TOLERANT",
+    "Kind",
+    "Leniency",
+    "Repair",
+    "Treatment",
+]
 
-__all__ = ["mend"]
+
+class Kind(StrEnum):
+    """What charge points do wrong, by the names that profiles, logs and counts use."""
+
+    TIME = "time"
+    WHOLE_NUMBER = "whole-number"
+    NUMBER_AS_STRING = "number-as-string"
+    STRING_AS_NUMBER = "string-as-number"
+    ENUM_SPELLING = "enum-spelling"
+    EMPTY_VALUE = "empty-value"
+    NULL_VALUE = "null-value"
+    SURPLUS_FIELD = "surplus-field"
+    TOO_LONG = "too-long"
+    DECIMAL_NOISE = "decimal-noise"
+    NULL_PAYLOAD = "null-payload"
+    SHORT_CALLERROR = "short-callerror"
 
 
-def mend(value: Any, node: inspect.Type, path: str, repairs: list[str]) -> Any:
-    """`value`, a JSON value, as the type `node` wants it; what cannot be mended stays.
+class Treatment(StrEnum):
+    """What becomes of a fault."""
 
-    :param path: where the value stands, for example ``$.meterValue[0].timestamp``.
-    :param repairs: gets a sentence for each place that was mended.
+    ACCEPT = "accept"  #: taken as it came, although the schema refuses it
+    REPAIR = "repair"  #: made what the schema wants
+    REJECT = "reject"  #: refused, as the schema says
+
+
+#: The kinds whose values the fields of our messages can hold as they came.
+ACCEPTABLE = frozenset({Kind.ENUM_SPELLING, Kind.SURPLUS_FIELD, Kind.TOO_LONG, Kind.DECIMAL_NOISE})
+
+
+class Repair(Struct, frozen=True, eq=False, gc=False):
+    """One kind of fault at one place of one message, let through; any number of times.
+
+    Two are equal, and have one hash, if kind, action and path are: so they can be counted. There
+    are only so many of them, whatever a charge point sends.
+
+    :ivar kind: what was wrong.
+    :ivar action: of the CALL, or of the CALL that was answered.
+    :ivar path: where, without indices: ``$.meterValue[*].timestamp``.
+    :ivar text: a sentence for the log that tells of the first time in the message.
     """
-    match node, value:
-        case inspect.DateTimeType(), str():
-            return _mend_time(value, path, repairs)
-        case inspect.IntType(), float() if value.is_integer():
-            repairs.append(f"{path}: a whole number with a decimal point")
-            return int(value)
-        case inspect.ListType(item_type=item), list():
-            for index, element in enumerate(value):
-                value[index] = mend(element, item, f"{path}[{index}]", repairs)
-        case inspect.StructType(fields=fields), dict():
-            for field in fields:
-                if field.encode_name in value:
-                    name = field.encode_name
-                    value[name] = mend(value[name], field.type, f"{path}.{name}", repairs)
-    return value
+
+    kind: Kind
+    action: str
+    path: str
+    text: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Repair) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def _key(self) -> tuple[Kind, str, str]:
+        return self.kind, self.action, self.path
 
 
-def _mend_time(text: str, path: str, repairs: list[str]) -> str:
-    try:
-        mended = times.read(text).isoformat()
-    except ValueError:
-        return text
-    if mended != text.replace("Z", "+00:00"):
-        repairs.append(f"{path}: a time not written as RFC 3339 asks")
-    return mended
+#: A setting for some kinds.
+Treatments = Mapping[Kind, Treatment]
+
+_STANDARD: Treatments = {
+    **dict.fromkeys(Kind, Treatment.REJECT),
+    # The meaning is beyond doubt: see docs/deviations.md.
+    Kind.TIME: Treatment.REPAIR,
+    Kind.WHOLE_NUMBER: Treatment.REPAIR,
+    Kind.DECIMAL_NOISE: Treatment.REPAIR,
+    Kind.NULL_PAYLOAD: Treatment.REPAIR,
+    Kind.SHORT_CALLERROR: Treatment.REPAIR,
+}
+
+
+class Leniency:
+    """What is let through from one sort of charge point.
+
+    :param kinds: the treatment of each kind that shall differ from `STANDARD`.
+    :param places: action to path (without indices) to the treatment of kinds at that path and
+        below it. The longest path counts, and any path more than `kinds`.
+    :param towards: finds the leniency for a vendor, a model and a firmware version.
+    """
+
+    __slots__ = ("_kinds", "_places", "_towards")
+
+    def __init__(
+        self,
+        kinds: Treatments = _STANDARD,
+        places: Mapping[str, Mapping[str, Treatments]] | None = None,
+        towards: Callable[[str, str, str], Leniency] | None = None,
+    ) -> None:
+        self._kinds = {**_STANDARD, **kinds}
+        self._places = places or {}
+        self._towards = towards
+
+    def treatment(self, kind: Kind, action: str, path: str) -> Treatment:
+        """What becomes of this kind of fault at `path`, written without indices."""
+        places = self._places.get(action)
+        if places is not None:
+            while path:
+                found = places.get(path, {}).get(kind)
+                if found is not None:
+                    return found
+                path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        return self._kinds[kind]
+
+    def towards(self, boot: Any) -> Leniency:
+        """The leniency for who sends this BootNotification.
+
+        :param boot: a ``BootNotificationRequest`` of any version, or the JSON value of a payload
+            that may be none.
+        """
+        if self._towards is None:
+            return self
+        return self._towards(*_maker(boot))
+
+
+def _maker(boot: Any) -> tuple[str, str, str]:
+    """Vendor, model and firmware version; what cannot be read is ``""``."""
+    station = _field(boot, "chargingStation")
+    if station is UNSET:  # OCPP 1.6
+        names, station = ("chargePointVendor", "chargePointModel"), boot
+    else:
+        names = ("vendorName", "model")
+    vendor, model, firmware = (
+        value if isinstance(value, str) else ""
+        for value in (_field(station, name) for name in (*names, "firmwareVersion"))
+    )
+    return vendor, model, firmware
+
+
+def _field(value: Any, name: str) -> Any:
+    return value.get(name, UNSET) if isinstance(value, dict) else getattr(value, name, UNSET)
+
+
+#: Without any profile: what leaves no doubt is repaired, all else is rejected.
+STANDARD = Leniency()
+#: All that can be repaired is.
+TOLERANT = Leniency(dict.fromkeys(Kind, Treatment.REPAIR))
+#: Nothing is let through.
+LETTER = Leniency(dict.fromkeys(Kind, Treatment.REJECT))

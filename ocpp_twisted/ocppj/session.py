@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from ocpp_twisted.errors import (
     CallErrorReceived,
@@ -34,7 +35,7 @@ from ocpp_twisted.errors import (
 )
 from ocpp_twisted.excerpt import excerpt
 from ocpp_twisted.ocppj import frames
-from ocpp_twisted.ocppj.catalogue import Catalogue
+from ocpp_twisted.ocppj.catalogue import Action, Catalogue
 from ocpp_twisted.ocppj.events import (
     CallAnswered,
     CallEnded,
@@ -47,6 +48,7 @@ from ocpp_twisted.ocppj.events import (
     SendReceived,
 )
 from ocpp_twisted.ocppj.frames import Call, CallError, CallResult, CallResultError, FrameFault
+from ocpp_twisted.ocppj.leniency import STANDARD, Kind, Repair, Treatment
 from ocpp_twisted.ocppj.message import Request, Response, Send
 from ocpp_twisted.ocppj.rules import Fault, MessageType
 
@@ -62,6 +64,8 @@ class Session:
     :param catalogue: the version that the connection has agreed on.
     :param new_id: makes message ids that this charge point has never seen from us.
     :param queue_limit: how many calls may be queued, the waiting one not counted.
+    :ivar leniency: what is let through of this charge point's faults; it may be replaced at any
+        time, for example by ``session.leniency.towards(request)`` after a BootNotification.
     """
 
     __slots__ = (
@@ -72,6 +76,7 @@ class Session:
         "_queue",
         "_waiting",
         "catalogue",
+        "leniency",
         "queue_limit",
     )
 
@@ -80,6 +85,7 @@ class Session:
     ) -> None:
         self.catalogue = catalogue
         self.queue_limit = queue_limit
+        self.leniency = STANDARD
         self._actions = catalogue.actions
         self._new_id = new_id
         # Lists, which are a tenth of a deque's size: idle connections are many.
@@ -244,7 +250,7 @@ class Session:
             try:
                 request = action.read_request(frame.payload)
             except (msgspec.MsgspecError, RecursionError):
-                request, repairs = self.catalogue.mend(action.request, frame.payload)
+                request, repairs = self._mend(action, action.request, frame.payload)
         except CallFault as fault:
             reply = self._encode_error(MessageType.CALLERROR, message_id, fault)
             return Rejected(f"CALL {excerpt(frame.action, 50)}: {_short(fault)}", reply)
@@ -255,11 +261,15 @@ class Session:
         action = self._actions.get(frame.action)
         if action is None or action.response is not None:
             return Rejected(f"{frame.action[:50]!r} is no SEND of OCPP {self.catalogue.version}")
+        repairs = None
         try:
-            message = self.catalogue.read_request(frame.action, frame.payload)
+            try:
+                message = action.read_request(frame.payload)
+            except (msgspec.MsgspecError, RecursionError):
+                message, repairs = self._mend(action, action.request, frame.payload)
         except CallFault as fault:
             return Rejected(f"SEND {frame.action}: {_short(fault)}")
-        return SendReceived(action, message)  # type: ignore[arg-type]
+        return SendReceived(action, message, repairs)
 
     def _call_result(self, frame: CallResult) -> Event:
         call = self._take(frame.id)
@@ -272,7 +282,7 @@ class Session:
         except (msgspec.MsgspecError, RecursionError):
             try:
                 assert action.response is not None
-                response, repairs = self.catalogue.mend(action.response, frame.payload)
+                response, repairs = self._mend(action, action.response, frame.payload)
             except CallFault as fault:
                 return self._invalid_response(call, fault)
         call.state = CallState.ENDED
@@ -288,7 +298,16 @@ class Session:
                 f"CALLERROR {frame.id[:50]!r} answers no call that waits: "
                 f"{excerpt(frame.code, 50)} {excerpt(frame.description)}"
             )
-        return _end(call, _received(frame))
+        if frame.details is not UNSET:
+            return _end(call, _received(frame))
+        action = call.request.ACTION
+        if self.leniency.treatment(Kind.SHORT_CALLERROR, action, "$") is Treatment.REJECT:
+            return self._malformed(call, frames.not_of_the_form(MessageType.CALLERROR, frame.id))
+        repair = Repair(Kind.SHORT_CALLERROR, action, "$", "$: a CALLERROR of less than 5 elements")
+        return _end(call, CallErrorReceived(frame.code, frame.description), repairs=[repair])
+
+    def _mend(self, action: Action, kind: type, payload: bytes) -> tuple[Any, list[Repair]]:
+        return self.catalogue.mend(action.name, kind, payload, self.leniency)
 
     def _take(self, message_id: str | None) -> OutgoingCall | None:
         """The call that is answered: the waiting one, or one that was given up not long ago."""
@@ -310,9 +329,9 @@ class Session:
             call = self._take(message_id)
             if call is None:
                 return Rejected(f"{MessageType(message_type).name} ignored: {fault}")
-            wrong = self.catalogue.fault(Fault.MALFORMED_FRAME, str(fault))
             if message_type == MessageType.CALLERROR:
-                return _end(call, InvalidResponse(str(wrong)))
+                return self._malformed(call, fault)
+            wrong = self.catalogue.fault(Fault.MALFORMED_FRAME, str(fault))
             return self._invalid_response(call, wrong)
         if message_type is not None and message_type not in rules.message_types:
             return self._unknown_type(message_type, message_id)
@@ -334,6 +353,10 @@ class Session:
         wrong = self.catalogue.fault(fault, text)
         return Rejected(text, self._encode_error(MessageType.CALLERROR, message_id, wrong))
 
+    def _malformed(self, call: OutgoingCall, fault: FrameFault) -> CallEnded:
+        wrong = self.catalogue.fault(Fault.MALFORMED_FRAME, str(fault))
+        return _end(call, InvalidResponse(str(wrong)))
+
     def _unknown_action(self, action: str) -> CallFault:
         text = f"OCPP {self.catalogue.version} has no action {action[:50]!r}"
         return self.catalogue.fault(Fault.UNKNOWN_ACTION, text)
@@ -352,9 +375,14 @@ class Session:
         return frames.encode_error(message_type, message_id, code, description, fault.details)
 
 
-def _end(call: OutgoingCall, error: CallFailed, reply: bytes | None = None) -> CallEnded:
+def _end(
+    call: OutgoingCall,
+    error: CallFailed,
+    reply: bytes | None = None,
+    repairs: list[Repair] | None = None,
+) -> CallEnded:
     call.state = CallState.ENDED
-    return CallEnded(call, error, reply)
+    return CallEnded(call, error, reply, repairs)
 
 
 def _short(fault: CallFault) -> str:

@@ -28,9 +28,11 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from websockets.sync.client import connect
 from zope.interface import implementer
 
+from ocpp_twisted import quirks
 from ocpp_twisted.central_system import CentralSystem
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import IActionPlugin, IMessageTransport
+from ocpp_twisted.ocppj.leniency import STANDARD, Kind
 from ocpp_twisted.plugins.local import LocalPlugin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,6 +101,65 @@ class ReadmeTests(ListingCase):
             self.assertEqual(self.say(2, "1", "Authorize", {"idTag": tag}), [answer])
 
 
+class QuirksTests(SynchronousTestCase):
+    def treatment(self, listing: str, kind: Kind, *charge_point: str, at: str = "") -> str:
+        action, _, path = at.partition(" ")
+        profiles = quirks.load(LISTINGS / "quirks" / listing)
+        return profiles.leniency(*charge_point).treatment(kind, action, path)
+
+    def test_acme(self) -> None:
+        one = ("1.6", "ACME Ltd", "One", "1.0")
+        status = "StatusNotification $.status"
+        tag = "Authorize $.idTag"
+        for kind, charge_point, at, treatment in (
+            (Kind.NUMBER_AS_STRING, one, "", "repair"),
+            (Kind.NULL_VALUE, one, "", "repair"),
+            (Kind.NULL_VALUE, (*one[:3], "2.1"), "", "reject"),
+            (Kind.NUMBER_AS_STRING, ("1.6", "Other", "One", "1.0"), "", "reject"),
+            (Kind.SURPLUS_FIELD, one, "", "accept"),
+            (Kind.ENUM_SPELLING, one, status, "accept"),
+            (Kind.ENUM_SPELLING, one, "", "reject"),
+            (Kind.TOO_LONG, one, "MeterValues $.meterValue[*].sampledValue[*].value", "repair"),
+            (Kind.TOO_LONG, one, tag, "reject"),
+            (Kind.TOO_LONG, (*one[:3], "2.1"), tag, "accept"),
+        ):
+            told = self.treatment("acme.toml", kind, *charge_point, at=at)
+            self.assertEqual(told, treatment, (kind, charge_point, at))
+
+    def test_tolerant(self) -> None:
+        for kind in Kind:
+            told = self.treatment("tolerant.toml", kind, "2.1", "Vendor of Yesterday")
+            self.assertEqual(told, "repair")
+
+    def test_strict(self) -> None:
+        self.assertEqual(self.treatment("strict.toml", Kind.TIME, "2.1"), "reject")
+        self.assertEqual(self.treatment("strict.toml", Kind.TIME, "1.6"), "repair")
+
+    def test_read(self) -> None:
+        folder = LISTINGS / "quirks"
+        told = subprocess.run(
+            [sys.executable, folder / "read.py", folder / "acme.toml"],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        self.assertEqual(
+            told.stdout.splitlines(),
+            [
+                "1 Free",
+                "number-as-string $.connectorId: a string, read as a number",
+                'enum-spelling $.status: "Free" is not a value of OCPP, taken as it came',
+            ],
+        )
+
+    def test_the_page_has_every_kind_with_its_default(self) -> None:
+        page = (ROOT / "docs" / "quirks.md").read_text()
+        rows = dict(re.findall(r"^\| `([\w-]+)` \|.*\| (repair|reject) \|", page, re.MULTILINE))
+        standard = {kind: STANDARD.treatment(kind, "Heartbeat", "$") for kind in Kind}
+        self.assertEqual(rows, standard)
+
+
 class PassiveTests(ListingCase):
     def setUp(self) -> None:
         self.connect(self.listing("depot", "depot.passive").Depot(), LocalPlugin())
@@ -127,6 +188,33 @@ class PassiveTests(ListingCase):
         wanted = {"requestedMessage": "StatusNotification"}
         self.assertEqual((call[0], call[2:]), (2, ["TriggerMessage", wanted]))
         self.assertEqual(self.say(4, call[1], "NotSupported", "", {}), [])
+
+
+class VendorTests(ListingCase):
+    def setUp(self) -> None:
+        self.connect(self.listing("vendor", "acme").Acme(), LocalPlugin())
+
+    def transfer(self, message: str, data: Any) -> Any:
+        request = {"vendorId": "com.acme", "messageId": message, "data": json.dumps(data)}
+        ((_, _, answer),) = self.say(2, "1", "DataTransfer", request)
+        return answer
+
+    def test_typed_data(self) -> None:
+        for rpm, setpoint in (([900], '{"celsius":45.0}'), ([900, 2100], '{"celsius":40.0}')):
+            answer = {"status": "Accepted", "data": setpoint}
+            self.assertEqual(self.transfer("fans", {"rpm": rpm}), answer)
+        for wrong in ({"rpm": []}, {"rpm": ["fast"]}):
+            self.assertEqual(self.transfer("fans", wrong), {"status": "Rejected"})
+
+    def test_any_other_message(self) -> None:
+        self.assertEqual(self.transfer("other", {}), {"status": "UnknownMessageId"})
+
+    def test_an_action_of_its_own(self) -> None:
+        ((kind, message_id, *call),) = self.say(2, "1", "AcmeLock", {"connectorId": 1})
+        wanted = {"vendorId": "com.acme", "messageId": "may-lock"}
+        self.assertEqual((kind, call), (2, ["DataTransfer", wanted]))
+        answer = self.say(3, message_id, {"status": "Accepted", "data": "true"})
+        self.assertEqual(answer, [[3, "1", {"locked": True}]])
 
 
 class ActiveTests(ListingCase):

@@ -128,7 +128,7 @@ class OneDecimalTests(SynchronousTestCase):
                 CallFault, v16.CATALOGUE.read_request, "SetChargingProfile", text
             )
             self.assertEqual(fault.code, "PropertyConstraintViolation")
-            self.assertIn("`limit`", fault.description)
+            self.assertIn("limit: expected at most 1 decimal", fault.description)
 
     def test_two_decimals_in_our_own_code(self) -> None:
         with self.assertRaisesRegex(ValueError, "at most 1 decimal"):

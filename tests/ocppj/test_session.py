@@ -532,7 +532,10 @@ class Repairs(Transcript):
             CallReceived,
         )
         self.assertEqual(event.request.timestamp, NEW_YEAR)
-        self.assertEqual(event.repairs, ["$.timestamp: a time not written as RFC 3339 asks"])
+        self.assertEqual(
+            list(map(str, event.repairs)),
+            ["$.timestamp: a time not written as RFC 3339 asks, read"],
+        )
         self.assertEqual(self.session.answering, 1)
 
     def test_in_an_answer(self):
@@ -540,7 +543,10 @@ class Repairs(Transcript):
         self.sends(b'[2,"1","GetLocalListVersion",{}]')
         event = self.hears(b'[3,"1",{"listVersion":7.0}]', CallAnswered)
         self.assertEqual(event.response.listVersion, 7)
-        self.assertEqual(event.repairs, ["$.listVersion: a whole number with a decimal point"])
+        self.assertEqual(
+            list(map(str, event.repairs)),
+            ["$.listVersion: a whole number with a decimal point, read"],
+        )
 
 
 class Spelling(SynchronousTestCase):
@@ -672,6 +678,6 @@ class New21(Transcript):
         event = self.hears(b'[3,"1",{}]', CallEnded)
         self.assertEqual(
             event.reply,
-            b'[5,"1","OccurrenceConstraintViolation","Object missing required field `status`",{}]',
+            b'[5,"1","OccurrenceConstraintViolation","$.status: required, but absent",{}]',
         )
         self.sends(b'[2,"2","ClearCache",{}]')

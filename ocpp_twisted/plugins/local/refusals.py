@@ -1,7 +1,8 @@
 """Actions: what asks for a feature that this plug-in does not have.
 
-Sources: OCPP 1.6 section 4.3; OCPP 2.x use cases K15, K17 and P02. Those of 2.1 alone are in no
-text here but the schemas: of Accepted and Rejected, Rejected is what is true.
+Sources: OCPP 2.x use cases K15 and K17. Those of 2.1 alone are in no text here but the
+schemas: of Accepted and Rejected, Rejected is what is true. DataTransfer is not among them: the
+library itself answers it for vendors that no plug-in knows (`ocpp_twisted.data_transfer`).
 """
 
 from __future__ import annotations
@@ -22,11 +23,6 @@ UNSUPPORTED = {"reasonCode": "UnsupportedRequest"}
 
 class Refusals(ActionPlugin):
     """Says no, and so that the charge point can go on."""
-
-    @on(*requests("DataTransfer"))
-    def data_transfer(self, charge_point: IChargePoint, request: Request[Any]) -> Response:
-        """UnknownVendorId without data, for no vendor is known here (1.6 section 4.3)."""
-        return answer(request, status="UnknownVendorId")
 
     @on(*requests("NotifyEVChargingNeeds"))
     def notify_ev_charging_needs(

@@ -28,7 +28,8 @@ class EveryAction(SynchronousTestCase):
             (catalogue.version, action)
             for catalogue in CATALOGUES.values()
             for action in sent_to_us(catalogue)
-            if plugin.request_handler(catalogue.version, action) is None
+            if action != "DataTransfer"  # the library answers for vendors that nobody knows
+            and plugin.request_handler(catalogue.version, action) is None
         ]
         self.assertEqual([], missing)
 
