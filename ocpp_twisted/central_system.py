@@ -17,19 +17,25 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ocpp_twisted.connection import Connection, Limits, run_handler
+from ocpp_twisted.answering import run_handler
+from ocpp_twisted.connection import Connection
 from ocpp_twisted.deadlines import Deadlines
 from ocpp_twisted.errors import NotConnected
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import (
+    ConnectedChargePoint,
     IActionPlugin,
     IActiveCaller,
     IChargePoint,
     IConnectionOwner,
     IMessageTransport,
 )
+from ocpp_twisted.limits import Limits
 from ocpp_twisted.ocppj.catalogue import Catalogue
 from ocpp_twisted.ocppj.message import Request, ResponseT_co
+from ocpp_twisted.ocppj.session import Session
+from ocpp_twisted.quirks import Quirks
+from ocpp_twisted.remembered import Memory
 from ocpp_twisted.routing import routes, with_custom_actions
 from ocpp_twisted.versions import CATALOGUES
 
@@ -56,16 +62,19 @@ class CentralSystem:
         clock: IReactorTime,
         catalogues: Iterable[Catalogue] = CATALOGUES.values(),
         limits: Limits | None = None,
+        quirks: Quirks | None = None,
     ) -> None:
         self._plugins = tuple(action_plugins)
         self._clock = clock
         self._limits = limits if limits is not None else Limits()
+        self._quirks = quirks if quirks is not None else Quirks()
         self._deadlines = Deadlines(clock)
         self._versions = {
             catalogue.rules.subprotocol: (catalogue, routes(catalogue, self._plugins))
             for catalogue in with_custom_actions(catalogues, self._plugins)
         }
         self._connections: dict[Identity, Connection] = {}
+        self._memory = Memory(self._limits)
         #: Those who wait until all connections have ended; nobody as long as it does not stop.
         self._waiting: list[Deferred[None]] = []
         # Message ids differ from all that any process ever sent: 2.x wants them unique for each
@@ -92,25 +101,66 @@ class CentralSystem:
         """See `IActiveCaller.call`."""
         connection = self._connections.get(Identity.of(charge_point))
         if connection is None:
-            return fail(NotConnected(f"{charge_point} is not connected"))
+            return fail(_not_connected(charge_point))
         return connection.call(request, timeout)
+
+    def call_json(
+        self,
+        charge_point: str | Identity,
+        action: str,
+        payload: bytes,
+        timeout: float | None = None,
+    ) -> Deferred[bytes]:
+        """See `IActiveCaller.call_json`."""
+        connection = self._connections.get(Identity.of(charge_point))
+        if connection is None:
+            return fail(_not_connected(charge_point))
+        return connection.call_json(action, payload, timeout)
+
+    def connected(self) -> Deferred[Sequence[ConnectedChargePoint]]:
+        """See `IActiveCaller.connected`."""
+        now = self._clock.seconds()
+        return succeed(
+            [
+                ConnectedChargePoint(
+                    identity=connection.identity,
+                    version=connection.version,
+                    peer=connection.peer,
+                    seconds=now - connection.since,
+                )
+                for connection in self._connections.values()
+            ]
+        )
+
+    def disconnect(
+        self, charge_point: str | Identity, code: int = 1000, reason: str = ""
+    ) -> Deferred[None]:
+        """See `IActiveCaller.disconnect`."""
+        connection = self._connections.get(Identity.of(charge_point))
+        if connection is None:
+            return fail(_not_connected(charge_point))
+        connection.close(code, reason)
+        return succeed(None)
 
     def connection_made(
         self, identity: Identity, subprotocol: str, transport: IMessageTransport
     ) -> Connection:
         """See `IConnectionOwner.connection_made`. The newest connection wins."""
         catalogue, handlers = self._versions[subprotocol]
+        old = self._connections.get(identity)
+        remembered = old.remembered if old is not None else self._memory.recall(identity)
+        session = Session(catalogue, self._new_id, self._limits.queued_calls)
+        session.leniency = self._quirks.leniency(catalogue.version, *remembered.maker)
         connection = Connection(
             identity,
-            catalogue,
+            session,
             handlers,
             transport,
             self._deadlines,
-            self._new_id,
             self._connection_ended,
             self._limits,
+            remembered,
         )
-        old = self._connections.get(identity)
         self._connections[identity] = connection
         _log.info("charge point online: {charge_point}", charge_point=connection)
         if old is not None:
@@ -155,6 +205,7 @@ class CentralSystem:
         if self._connections.get(connection.identity) is not connection:
             return  # replaced: the charge point is online on its new connection
         del self._connections[connection.identity]
+        self._memory.keep(connection.identity, connection.remembered)
         self._tell("charge_point_offline", connection, reason, seconds)
         if not self._connections:
             waiting, self._waiting = self._waiting, []
@@ -164,3 +215,7 @@ class CentralSystem:
     def _tell(self, hook: str, connection: Connection, *arguments: Any) -> None:
         for plugin in self._plugins:
             run_handler(getattr(plugin, hook), connection, *arguments)
+
+
+def _not_connected(charge_point: str | Identity) -> NotConnected:
+    return NotConnected(f"{charge_point} is not connected")

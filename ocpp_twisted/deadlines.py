@@ -5,6 +5,7 @@ Imports Twisted's names only. A timer for each call would cost the hot road more
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil, inf
 from typing import Protocol
 
@@ -32,15 +33,13 @@ class Deadlines:
 
     def __init__(self, clock: IReactorTime, resolution: float = 0.1) -> None:
         self._clock = clock
+        #: Seconds on the clock that the deadlines are measured with.
+        self.now: Callable[[], float] = clock.seconds
         self._resolution = resolution
         #: The connections by the tick in which they are to be looked at, and the other way round.
         self._due: dict[int, set[Expiring]] = {}
         self._ticks: dict[Expiring, int] = {}
         self._timer: IDelayedCall | None = None
-
-    def now(self) -> float:
-        """Seconds on the clock that the deadlines are measured with."""
-        return self._clock.seconds()
 
     def watch(self, connection: Expiring, deadline: float) -> None:
         """Look at `connection` when `deadline` has come, or earlier if it has an earlier one.

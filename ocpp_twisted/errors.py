@@ -13,6 +13,7 @@
           +-- CallTimedOut         it has no answer in time
           +-- NotConnected         it was not sent: the charge point is offline
           +-- ConnectionLost       it was sent, the connection ended first; the outcome is unknown
+          +-- CallNotAllowed       it was not sent: the charge point's registration forbids it now
           +-- QueueFull            it was not sent: too many calls wait for this charge point
           +-- InvalidResponse      the peer answered it with something unreadable
 
@@ -31,6 +32,7 @@ __all__ = [
     "CallErrorReceived",
     "CallFailed",
     "CallFault",
+    "CallNotAllowed",
     "CallTimedOut",
     "ConfigurationError",
     "ConnectionLost",
@@ -141,6 +143,10 @@ class CallTimedOut(CallFailed):
 
 class NotConnected(CallFailed):
     """The charge point is not connected, or its connection ended before the call was sent."""
+
+
+class CallNotAllowed(CallFailed):
+    """The call was not sent: the charge point has not been accepted (OCPP 1.6 section 4.2)."""
 
 
 class ConnectionLost(CallFailed):

@@ -7,7 +7,8 @@ coroutine function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -20,6 +21,7 @@ from ocpp_twisted.ocppj.message import Request, Response, ResponseT_co, Send
 
 __all__ = [
     "AnsweredHandler",
+    "ConnectedChargePoint",
     "DataTransferHandler",
     "IActionPlugin",
     "IActiveCallPlugin",
@@ -43,6 +45,21 @@ DataTransferHandler = Callable[["IChargePoint", Any, Any], Any]
 ResponseHandler = Callable[["IChargePoint", Any, Response | CallFailed], Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectedChargePoint:
+    """A charge point that is connected.
+
+    :ivar version: the OCPP version of its connection.
+    :ivar peer: where it connects from.
+    :ivar seconds: how long it has been connected.
+    """
+
+    identity: Identity
+    version: str
+    peer: str
+    seconds: float
+
+
 class IActiveCaller(Interface):
     """Sends commands to charge points, wherever they are connected."""
 
@@ -64,8 +81,32 @@ class IActiveCaller(Interface):
             for the configured default.
         :returns: a Deferred that fires with the typed response. Its errbacks are
             `CallErrorReceived`, `CallTimedOut`, `NotConnected`, `ConnectionLost`, `QueueFull`,
-            `InvalidResponse` (all `CallFailed`), and `LocalProtocolError` if the request is not
-            what the version allows; nothing was sent then.
+            `CallNotAllowed`, `InvalidResponse` (all `CallFailed`), and `LocalProtocolError` if
+            the request is not what the version allows; nothing was sent then.
+        """
+
+    def call_json(
+        charge_point: str | Identity, action: str, payload: bytes, timeout: float | None = None
+    ) -> Deferred[bytes]:
+        """Send a request that is JSON text, as it is but for white space.
+
+        The order of members and the spelling of numbers stay. It is checked before it is sent.
+
+        :param action: for example ``Reset``.
+        :param payload: JSON text (bytes, UTF-8).
+        :returns: a Deferred that fires with the response's JSON text as it came; its errbacks are
+            those of `call`. The text of a `LocalProtocolError` begins with the JSON path.
+        """
+
+    def connected() -> Deferred[Sequence[ConnectedChargePoint]]:
+        """Who is connected now: a Deferred of `ConnectedChargePoint`s, in no order."""
+
+    def disconnect(
+        charge_point: str | Identity, code: int = 1000, reason: str = ""
+    ) -> Deferred[None]:
+        """Close a charge point's connection.
+
+        :returns: a Deferred that fires when the closing has begun. Its errback is `NotConnected`.
         """
 
 
@@ -77,16 +118,28 @@ class IChargePoint(Interface):
     version = Attribute('The OCPP version of this connection (str): "1.6", "2.0", "2.0.1", "2.1".')
     peer = Attribute("Where it connects from (str), for logs.")
     connected = Attribute("Whether messages can be sent over this connection (bool).")
+    registration = Attribute(
+        "The answer to its last BootNotification (`ocpp_twisted.registration.Status`), which may "
+        "have come over an earlier connection."
+    )
+    repairs = Attribute(
+        "What it does wrong and was let through: `Repair` to how often, earlier connections "
+        "included. A live, read-only view."
+    )
 
     def call(
         request: Request[ResponseT_co], timeout: float | None = None
     ) -> Deferred[ResponseT_co]:
         """Send it a request over this connection, as `IActiveCaller.call`."""
 
+    def call_json(action: str, payload: bytes, timeout: float | None = None) -> Deferred[bytes]:
+        """Send it a request that is JSON text, as `IActiveCaller.call_json`."""
+
     def send(message: Send) -> None:
         """Send it a SEND (OCPP 2.1), which has no answer.
 
         :raises NotConnected: if the connection has ended.
+        :raises CallNotAllowed: if its BootNotification has been rejected.
         :raises LocalProtocolError: if its version has no such message.
         """
 

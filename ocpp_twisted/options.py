@@ -20,6 +20,7 @@ from twisted.python import usage
 from ocpp_twisted.discovery import available, choose, look_in
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.interfaces import IActionPlugin, IActiveCallPlugin
+from ocpp_twisted.quirks import BUILT_IN, load
 from ocpp_twisted.websocket.urls import DEFAULT_TEMPLATES, Templates
 
 __all__ = ["Options", "endpoint_description"]
@@ -155,6 +156,15 @@ class Options(usage.Options):
         ["max-message-size", None, "1048576", "Bytes a message may have, 1024 or more."],
         ["grace", None, "10", "Seconds that open calls have to end when the server stops."],
         [
+            "quirks",
+            None,
+            "standard",
+            (
+                "What charge points may do wrong: standard, tolerant, strict, or a TOML file of "
+                "profiles (docs/quirks.md)."
+            ),
+        ],
+        [
             "record",
             None,
             None,
@@ -260,6 +270,10 @@ class Options(usage.Options):
             raise usage.UsageError("--tls-cert is for --wss: add --wss PORT")
         if not self["record"] and (self["record-charge-points"] or self["record-hide-id-tokens"]):
             raise usage.UsageError("--record-... is for --record: add --record FILE")
+        try:
+            self["quirks"] = BUILT_IN.get(self["quirks"]) or load(self["quirks"])
+        except ConfigurationError as error:
+            raise usage.UsageError(f"--quirks: {error}") from error
         templates = self["url-templates"] or DEFAULT_TEMPLATES
         self["templates"] = _checked(Templates, templates, "--url-template")
         self["data-dir"] = Path(self["data-dir"]) if self["data-dir"] else _data_directory()

@@ -5,6 +5,7 @@ Imports the interfaces, the catalogues and `data_transfer`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -30,16 +31,22 @@ class Route:
     :ivar request: answers it; None if nobody does.
     :ivar answered: are told when the CALLRESULT has been written.
     :ivar response: are told what our own calls of it were answered.
+    :ivar boot: whether it is the action that registers a charge point.
+    :ivar fresh_seconds: how long an answer is good for a CALL that comes again.
     """
 
-    __slots__ = ("answered", "request", "response")
+    __slots__ = ("answered", "boot", "fresh_seconds", "request", "response")
 
     def __init__(
         self,
         request: RequestHandler | None,
         answered: tuple[AnsweredHandler, ...],
         response: tuple[ResponseHandler, ...],
+        boot: bool,
+        fresh_seconds: float,
     ) -> None:
+        self.boot = boot
+        self.fresh_seconds = fresh_seconds
         self.request = request
         self.answered = answered
         self.response = response
@@ -51,20 +58,31 @@ def routes(catalogue: Catalogue, plugins: Sequence[IActionPlugin]) -> Mapping[st
     The first plug-in that has a handler for a request answers it; all of them hear the rest. A
     DataTransfer goes to the one who takes that message (`IActionPlugin.data_transfer_handlers`).
     """
-    found = {action: _route(catalogue.version, action, plugins) for action in catalogue.actions}
+    found = {
+        name: _route(catalogue.version, action, plugins)
+        for name, action in catalogue.actions.items()
+    }
     transfer = found["DataTransfer"]
     transfer.request = DataTransfers(catalogue, plugins, transfer.request)
     return found
 
 
-def _route(version: str, action: str, plugins: Sequence[IActionPlugin]) -> Route:
-    requests = [plugin.request_handler(version, action) for plugin in plugins]
-    answered = [plugin.answered_handler(version, action) for plugin in plugins]
-    response = [plugin.response_handler(version, action) for plugin in plugins]
+#: An answer that tells the time is soon wrong. Charge points that count their message ids from 1
+#: again when they start would be given it.
+_SECONDS_OF_A_TIME = 10.0
+
+
+def _route(version: str, action: Action, plugins: Sequence[IActionPlugin]) -> Route:
+    requests = [plugin.request_handler(version, action.name) for plugin in plugins]
+    answered = [plugin.answered_handler(version, action.name) for plugin in plugins]
+    response = [plugin.response_handler(version, action.name) for plugin in plugins]
+    tells_time = hasattr(action.response, "currentTime")
     return Route(
         next((handler for handler in requests if handler is not None), None),
         tuple(handler for handler in answered if handler is not None),
         tuple(handler for handler in response if handler is not None),
+        boot=action.name == "BootNotification",
+        fresh_seconds=_SECONDS_OF_A_TIME if tells_time else math.inf,
     )
 
 

@@ -32,11 +32,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ocpp_twisted.central_system import CentralSystem
-from ocpp_twisted.connection import Limits
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.garbage import settle
 from ocpp_twisted.interfaces import IActionPlugin, IActiveCallPlugin, IConnectionOwner
+from ocpp_twisted.limits import Limits
 from ocpp_twisted.options import Options
+from ocpp_twisted.quirks import Quirks
 from ocpp_twisted.recording.file import Recording, RecordingFile
 from ocpp_twisted.recording.redaction import Pseudonyms
 from ocpp_twisted.recording.tap import Tap
@@ -62,6 +63,7 @@ class Settings:
     :ivar action_plugins: the first that handles a request answers it.
     :ivar active_plugins: what sends commands.
     :ivar plugin_config: plug-in name to what its ``start`` gets.
+    :ivar quirks: what charge points may do wrong.
     :ivar grace: seconds that open calls have to end when the server stops.
     :ivar recording: which messages to write into which file; None for no recording.
     """
@@ -76,6 +78,7 @@ class Settings:
     plugin_config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     websocket: WebSocketOptions = field(default_factory=WebSocketOptions)
     limits: Limits = field(default_factory=Limits)
+    quirks: Quirks = field(default_factory=Quirks)
     grace: float = 10.0
     recording: Recording | None = None
 
@@ -90,7 +93,7 @@ class Server(Service):
     def __init__(self, settings: Settings, reactor: Any) -> None:
         self.settings = settings
         self.central_system = CentralSystem(
-            settings.action_plugins, reactor, limits=settings.limits
+            settings.action_plugins, reactor, limits=settings.limits, quirks=settings.quirks
         )
         self._reactor = reactor
         owner: IConnectionOwner = self.central_system
@@ -299,6 +302,7 @@ def makeService(options: Options) -> Server:
             max_message_size=options["max-message-size"],
         ),
         limits=Limits(call_timeout=options["call-timeout"]),
+        quirks=options["quirks"],
         grace=options["grace"],
         recording=recording,
     )

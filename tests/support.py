@@ -24,11 +24,14 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ocpp_twisted.central_system import CentralSystem
-from ocpp_twisted.connection import Connection, Limits
+from ocpp_twisted.connection import Connection
 from ocpp_twisted.deadlines import Deadlines
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import IMessageTransport
+from ocpp_twisted.limits import Limits
+from ocpp_twisted.ocppj.session import Session
 from ocpp_twisted.plugin import ActionPlugin
+from ocpp_twisted.remembered import Remembered
 from ocpp_twisted.routing import routes
 from ocpp_twisted.versions import CATALOGUES
 
@@ -101,21 +104,29 @@ def wire(
     clock: Clock | None = None,
     version: str = "1.6",
     limits: Limits | None = None,
+    remembered: Remembered | None = None,
 ) -> Wire:
     """A connection whose calls have the message ids 1, 2, 3."""
     catalogue, transport, numbers = CATALOGUES[version], MemoryTransport(), count(1)
+    limits = limits if limits is not None else Limits()
     connection = Connection(
         Identity("CP1"),
-        catalogue,
+        Session(catalogue, lambda: str(next(numbers)), limits.queued_calls),
         routes(catalogue, [plugin]),
         transport,
         Deadlines(clock if clock is not None else Clock()),
-        lambda: str(next(numbers)),
         lambda connection, reason: made.ended.append(reason),
-        limits if limits is not None else Limits(),
+        limits,
+        remembered if remembered is not None else Remembered(),
     )
     made = Wire(transport, connection)
     return made
+
+
+def next_frame(session: Session, now: float = 0.0) -> bytes | None:
+    """The CALL that a session has to send now."""
+    call = session.calls.next_call(now)
+    return None if call is None else call.frame
 
 
 def online(

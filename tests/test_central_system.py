@@ -6,17 +6,23 @@ from datetime import UTC, datetime
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import LogLevel, capturedLogs
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from ocpp_twisted import v16, v201
 from ocpp_twisted.central_system import CentralSystem
-from ocpp_twisted.errors import CallTimedOut, ConnectionLost, NotConnected
+from ocpp_twisted.errors import (
+    CallTimedOut,
+    ConnectionLost,
+    LocalProtocolError,
+    NotConnected,
+)
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import IActiveCaller, IConnectionOwner
 from ocpp_twisted.plugin import ActionPlugin, on
-from tests.support import HEARTBEAT, MemoryTransport, online
+from ocpp_twisted.quirks import parse
+from tests.support import HEARTBEAT, MemoryTransport, Wire, online
 
 TIME = v16.HeartbeatResponse(currentTime=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 RESET = v16.ResetRequest(type="Soft")
@@ -75,6 +81,51 @@ class CentralSystemTests(SynchronousTestCase):
         cp1 = online(self.system, "CP1", "1.6")
         self.system.call("CP1", RESET)
         cp1.hears_call()
+
+    def test_a_call_in_json_keeps_its_payload(self) -> None:
+        cp1 = online(self.system, "CP1", "2.0.1")
+        payload = b'{ "variables" : 1.50, "type": "Immediate",  "evseId": 1 }'
+        error = self.failureResultOf(
+            self.system.call_json("CP1", "Reset", payload), LocalProtocolError
+        ).value
+        self.assertEqual(str(error).partition(":")[0], "$.variables")
+        payload = b'{ "evseId": 1, "type" : "Immediate" }'
+        result = self.system.call_json("CP1", "Reset", payload)
+        (call,) = cp1.hears()
+        self.assertTrue(call.endswith(',"Reset",{"evseId":1,"type":"Immediate"}]'), call)
+        message_id = call.split('"')[1]
+        cp1.says(f'[3,"{message_id}",{{"status" : "Accepted"}}]')
+        self.assertEqual(self.successResultOf(result), b'{"status" : "Accepted"}')
+
+    def test_a_call_in_json_that_cannot_be(self) -> None:
+        online(self.system, "CP1")
+        for action, payload, why in (
+            ("Fly", b"{}", "OCPP 1.6 has no CALL Fly"),
+            ("Reset", b"{}", "$.type: required, but absent"),
+            ("Reset", b'{"type":"Soft"', "$: expected"),
+            ("Reset", b"[" * 100_000, "$"),
+            ("Reset", b'{"type":"Warm"}', "$.type"),
+        ):
+            result = self.system.call_json("CP1", action, payload)
+            error = self.failureResultOf(result, LocalProtocolError).value
+            self.assertTrue(str(error).startswith(why), str(error))
+        self.failureResultOf(self.system.call_json("CP2", "Reset", b"{}"), NotConnected)
+
+    def test_who_is_connected(self) -> None:
+        online(self.system, "CP1")
+        self.clock.advance(5)
+        online(self.system, "CP2", "2.1")
+        found = self.successResultOf(self.system.connected())
+        self.assertEqual(
+            [(str(each.identity), each.version, each.peer, each.seconds) for each in found],
+            [("CP1", "1.6", "memory", 5), ("CP2", "2.1", "memory", 0)],
+        )
+
+    def test_disconnecting(self) -> None:
+        cp1 = online(self.system, "CP1")
+        self.successResultOf(self.system.disconnect("CP1", 1000, "maintenance"))
+        self.assertEqual(cp1.transport.closed, (1000, "maintenance"))
+        self.failureResultOf(self.system.disconnect("CP2"), NotConnected)
 
     def test_nobody_there(self) -> None:
         error = self.failureResultOf(self.system.call("CP1", RESET), NotConnected).value
@@ -310,3 +361,74 @@ class CrowdTests(SynchronousTestCase):
             peer.hears()
             system.call(peer.connection.id, RESET)
             peer.hears_call()
+
+
+TAG = '[2,"{}","Authorize",{{"idTag":{}}}]'
+QUIRKS = """
+[[profile]]
+vendor = "ACME"
+repair = ["string-as-number", "number-as-string", "too-long"]
+"""
+
+
+class QuirksTests(SynchronousTestCase):
+    """What charge points of a vendor may do wrong, from their BootNotification on."""
+
+    def setUp(self) -> None:
+        class Plugin(ActionPlugin):
+            name = "plugin"
+
+            @on(v16.BootNotificationRequest)
+            def boot(self, charge_point, request):
+                return v16.BootNotificationResponse(
+                    currentTime=datetime(2026, 1, 1, tzinfo=UTC), interval=1, status="Accepted"
+                )
+
+            @on(v16.AuthorizeRequest)
+            def authorize(self, charge_point, request):
+                tags.append(request.idTag)
+                return v16.AuthorizeResponse(idTagInfo=v16.IdTagInfo(status="Accepted"))
+
+        self.tags = tags = []
+        self.system = CentralSystem([Plugin()], Clock(), quirks=parse(QUIRKS))
+
+    def boots(self, vendor: str, identity: str = "CP1") -> Wire:
+        cp1 = online(self.system, identity)
+        maker = f'{{"chargePointVendor":"{vendor}","chargePointModel":"M"}}'
+        cp1.says(f'[2,"b","BootNotification",{maker}]')
+        cp1.hears()
+        return cp1
+
+    def test_a_vendor_with_a_profile(self) -> None:
+        self.boots("ACME").says(TAG.format("a", 12345))
+        self.assertEqual(self.tags, ["12345"])
+
+    def test_another_vendor(self) -> None:
+        cp1 = self.boots("Other")
+        cp1.says(TAG.format("a", 12345))
+        why = "$.idTag: expected a string, got an integer"
+        refused = f'[4,"a","TypeConstraintViolation","{why}",{{}}]'
+        self.assertEqual((cp1.hears(), self.tags), ([refused], []))
+
+    def test_it_is_remembered_when_there_is_no_boot(self) -> None:
+        self.boots("ACME").connection.lost("gone")
+        online(self.system).says(TAG.format("a", 12345))
+        self.boots("Other").connection.lost("gone")
+        online(self.system).says(TAG.format("b", 12345))
+        self.assertEqual(self.tags, ["12345"])
+
+    def test_each_kind_is_told_once_and_counted(self) -> None:
+        cp1 = self.boots("ACME")
+        with capturedLogs() as logs:
+            for number in range(5):
+                cp1.says(TAG.format(number, number))
+            cp1.connection.lost("gone")
+            cp1 = online(self.system)
+            cp1.says(TAG.format("long", '"' + "x" * 21 + '"'))
+            cp1.says(TAG.format("number", 7))
+        told = [formatEvent(event) for event in logs if "let through" in event["log_format"]]
+        self.assertEqual(len(told), 2)
+        self.assertIn("Authorize: string-as-number: $.idTag", told[0])
+        self.assertIn("Authorize: too-long: $.idTag", told[1])
+        counts = {repair.kind.value: number for repair, number in cp1.connection.repairs.items()}
+        self.assertEqual(sorted(counts.values()), [1, 6])

@@ -17,7 +17,6 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocpp_twisted import v16, v21, v201
-from ocpp_twisted.connection import Limits
 from ocpp_twisted.errors import (
     CallErrorReceived,
     CallFault,
@@ -29,6 +28,7 @@ from ocpp_twisted.errors import (
     NotConnected,
     QueueFull,
 )
+from ocpp_twisted.limits import Limits
 from ocpp_twisted.plugin import ActionPlugin, after, on, on_result
 from tests.support import HEARTBEAT, Wire, wire
 
@@ -291,6 +291,7 @@ class FaultTests(SynchronousTestCase):
             else:
                 answer.errback(outcome)
             self.assertEqual(cp1.hears(), [])
+        self.assertEqual(len(self.flushLoggedErrors(Broken)), 1)
 
 
 class AfterTests(SynchronousTestCase):
@@ -731,23 +732,31 @@ class AnswerTimeoutTests(WaitingTestCase):
         self.clock.advance(60.1)
         self.assertEqual(cp1.hears(), [self.too_late.format(1)])
 
-    def test_what_comes_after_that_is_dropped(self) -> None:
-        for late in (TIME, Broken()):
-            self.cp1.says(heartbeat(1))
-            self.clock.advance(60.1)
-            self.cp1.hears()
-            self.answers.pop().callback(late) if late is TIME else self.answers.pop().errback(late)
-            self.assertEqual((self.cp1.hears(), self.plugin.written), ([], 0))
-
-    def test_it_is_no_answer_to_a_new_call_of_the_same_id(self) -> None:
+    def test_a_failure_after_that_is_logged(self) -> None:
         self.cp1.says(heartbeat(1))
         self.clock.advance(60.1)
+        self.cp1.hears()
+        self.answers[0].errback(Broken())
+        self.assertEqual((self.cp1.hears(), self.plugin.written), ([], 0))
+        self.assertEqual(len(self.flushLoggedErrors(Broken)), 1)
+
+    def test_the_answer_after_that_is_for_the_retry(self) -> None:
         self.cp1.says(heartbeat(1))
+        self.clock.advance(60.1)
         self.cp1.hears()
         self.answers[0].callback(TIME)
         self.assertEqual((self.cp1.hears(), self.plugin.written), ([], 0))
-        self.answers[1].callback(TIME)
-        self.assertEqual((ids(self.cp1.hears()), self.plugin.written), (["1"], 1))
+        self.cp1.says(heartbeat(1))
+        self.assertEqual((ids(self.cp1.hears()), len(self.answers)), (["1"], 1))
+
+    def test_a_retry_waits_for_the_handler_that_works_already(self) -> None:
+        self.cp1.says(heartbeat(1))
+        self.clock.advance(60.1)
+        self.cp1.hears()
+        self.cp1.says(heartbeat(1))
+        self.assertEqual(self.cp1.hears(), [])
+        self.answers[0].callback(TIME)
+        self.assertEqual((ids(self.cp1.hears()), len(self.answers)), (["1"], 1))
 
     def test_reading_goes_on(self) -> None:
         self.cp1.says(heartbeat(1))
@@ -809,6 +818,7 @@ class ClosingTests(WaitingTestCase):
             self.answers[0].callback(answer) if answer is TIME else self.answers[0].errback(answer)
             self.clock.advance(61)
             self.assertEqual((self.cp1.hears(), self.plugin.written), ([], 0))
+        self.assertEqual(len(self.flushLoggedErrors(Broken)), 1)
 
     def test_a_handler_that_closes_itself(self) -> None:
         for outcome in (TIME, Deferred()):

@@ -142,7 +142,7 @@ class CallResultErrorTests(StreamTestCase):
         ((kind, answered, code, text, details),) = self.says(3, message_id, {"nothing": 1})
         self.assertEqual((kind, answered, details), (5, message_id, {}))
         self.assertEqual(code, "ProtocolError")
-        self.assertIn("unknown field `nothing`", text)
+        self.assertIn("$.nothing: unknown field", text)
         self.failureResultOf(result, InvalidResponse)
 
     def test_theirs_to_our_answer_is_told_and_not_answered(self) -> None:

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.options import Options, endpoint_description
+from ocpp_twisted.quirks import BUILT_IN, Quirks
 
 
 class OptionsTestCase(SynchronousTestCase):
@@ -52,6 +53,14 @@ class AcceptedTests(OptionsTestCase):
     def test_templates(self) -> None:
         options = self.parse("--ws=0", "--url-template=/a/{id}", "--url-template=/b/{name}/{id}")
         self.assertEqual(options["templates"].templates, ("/a/{id}", "/b/{name}/{id}"))
+
+    def test_quirks(self) -> None:
+        for name in ("standard", "tolerant", "strict"):
+            self.assertIs(self.parse("--ws=0", f"--quirks={name}")["quirks"], BUILT_IN[name])
+        file = Path(self.mktemp())
+        file.write_text('[[profile]]\nvendor = "ACME"\nrepair = "all"\n')
+        self.assertIsInstance(self.parse("--ws=0", f"--quirks={file}")["quirks"], Quirks)
+        self.assertIn("cannot be read", self.refused("--ws=0", "--quirks=nowhere.toml"))
 
     def test_recording(self) -> None:
         options = self.parse("--ws=0", "--record=a", "--record-charge-point=B*", "--record-files=2")

@@ -244,7 +244,7 @@ class AnswerTests(ReplayTestCase):
         recorder = Recorder(LocalPlugin())
         charge_point = recorder.online()
         charge_point.receive(START.encode())
-        charge_point.receive(START.encode())
+        charge_point.receive(START.replace('"s"', '"again"').encode())
         numbers = iter([5, 6])
 
         class Forgetful(LocalPlugin):

@@ -137,6 +137,22 @@ class Catalogue:
             ) from error
         return text
 
+    def read_own(self, action: Action, payload: bytes) -> tuple[Any, bytes]:
+        """A request of ours that came as JSON text, and that text without white space.
+
+        The order of members and the spelling of numbers stay as they are.
+
+        :raises LocalProtocolError: if the version's schema does not allow it; the text begins
+            with the JSON path.
+        """
+        try:
+            return action.read_request(payload), msgspec.json.format(payload, indent=-1)
+        except msgspec.MsgspecError as error:
+            _, text = fault_of(str(error), _type_info(action.request))
+        except RecursionError:
+            text = "$: expected less deep nesting"
+        raise LocalProtocolError(text)
+
     def mend(
         self, action: str, kind: type, payload: bytes, leniency: Leniency = STANDARD
     ) -> tuple[Any, list[Repair]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from ocpp_twisted.errors import CallErrorReceived, CallFailed
 from ocpp_twisted.ocppj.catalogue import Action
@@ -40,33 +40,57 @@ class OutgoingCall:
     """A call of ours on its way.
 
     :ivar request: what is asked.
-    :ivar deadline: seconds on the caller's clock when it is given up.
+    :ivar seconds: how long it has, from the beginning and from when it was sent.
+    :ivar deadline: seconds on the caller's clock when it has failed for its caller.
+    :ivar turn_ends: seconds on the caller's clock until which no other call is sent.
     :ivar state: see `CallState`.
     :ivar owner: whatever the caller keeps with it.
+    :ivar as_json: whether the caller wants JSON text, as the request was.
     """
 
-    __slots__ = ("deadline", "frame", "message_id", "owner", "request", "state")
+    __slots__ = (
+        "as_json",
+        "deadline",
+        "frame",
+        "message_id",
+        "owner",
+        "request",
+        "seconds",
+        "state",
+        "turn_ends",
+    )
 
     def __init__(
-        self, message_id: str, request: Request[Any], frame: bytes, deadline: float, owner: Any
+        self,
+        message_id: str,
+        request: Request[Any],
+        frame: bytes,
+        now: float,
+        seconds: float,
+        owner: Any,
+        as_json: bool = False,
     ) -> None:
         self.message_id = message_id
         self.request = request
         self.frame = frame
-        self.deadline = deadline
+        self.seconds = seconds
+        self.deadline = self.turn_ends = now + seconds
         self.owner = owner
+        self.as_json = as_json
         self.state = CallState.QUEUED
 
 
 class CallReceived(Struct, gc=False):
     """The peer calls: answer it with `Session.result` or `Session.error`, once.
 
+    :ivar digest: a number that the same message has again, and hardly any other.
     :ivar repairs: what the schema does not allow and was let through; None if it was all right.
     """
 
     message_id: str
     action: Action
     request: Request[Any]
+    digest: int
     repairs: list[Repair] | None = None
 
 
@@ -79,10 +103,14 @@ class SendReceived(Struct):
 
 
 class CallAnswered(Struct):
-    """A call of ours has its CALLRESULT."""
+    """A call of ours has its CALLRESULT.
+
+    :ivar payload: the response's JSON text as it came.
+    """
 
     call: OutgoingCall
     response: Response
+    payload: Raw
     repairs: list[Repair] | None = None
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "Leniency",
     "Repair",
     "Treatment",
+    "maker",
 ]
 
 
@@ -140,11 +141,14 @@ class Leniency:
         """
         if self._towards is None:
             return self
-        return self._towards(*_maker(boot))
+        return self._towards(*maker(boot))
 
 
-def _maker(boot: Any) -> tuple[str, str, str]:
-    """Vendor, model and firmware version; what cannot be read is ``""``."""
+def maker(boot: Any) -> tuple[str, str, str]:
+    """Vendor, model and firmware version in a BootNotification; what cannot be read is ``""``.
+
+    :param boot: as for `Leniency.towards`.
+    """
     station = _field(boot, "chargingStation")
     if station is UNSET:  # OCPP 1.6
         names, station = ("chargePointVendor", "chargePointModel"), boot

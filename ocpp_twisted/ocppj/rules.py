@@ -55,6 +55,8 @@ class Rules:
     :ivar answers_unknown_types: whether a message type that the version does not know gets a
         CALLERROR; otherwise it is ignored.
     :ivar answers_results: whether a faulty CALLRESULT gets a CALLRESULTERROR.
+    :ivar accepted_may_be_asked_to_boot: whether a charge point that has been accepted may be sent a
+        trigger for BootNotification.
     :ivar description_limit: how many characters an error description may have.
     """
 
@@ -66,6 +68,7 @@ class Rules:
     unreadable_id: str | None
     answers_unknown_types: bool
     answers_results: bool
+    accepted_may_be_asked_to_boot: bool = True
     description_limit: int = 255
 
     def spell(self, code: ErrorCode) -> str:
@@ -111,6 +114,7 @@ OCPP_16 = Rules(
     unreadable_id=None,
     answers_unknown_types=False,
     answers_results=False,
+    accepted_may_be_asked_to_boot=False,  # OCPP 1.6 errata 3.40
 )
 
 OCPP_201 = Rules(

@@ -1,22 +1,14 @@
-"""One connection's RPC state: what is being answered, what waits to be called, what is due.
+"""One connection's RPC state: what is being answered, what is called, what may be sent.
 
 Imports its floor only. No clock: `now` is an argument, in seconds on the caller's clock. No
 output: what is to be sent is returned. Source: OCPP-J 1.6 section 4.1, OCPP 2.1 part 4
-sections 4.1 and 4.2.
-
-The two directions are independent. What the peer calls is answered in any order, each CALL
-once. What we call passes through these states, one call at a time in WAITING::
-
-    call() --> QUEUED --next_frame()--> WAITING --CALLRESULT, CALLERROR--> ENDED
-                  |                        |
-                  +--cancel(), expire(), close(): ENDED-+
-
-The answer to a call that was given up is told as well: its outcome is news to somebody.
+sections 4.1 and 4.2. The two directions are independent. What the peer calls is answered in any
+order, each CALL once. What we call is `ocpp_twisted.ocppj.calling`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import msgspec
@@ -24,17 +16,14 @@ from msgspec import UNSET
 
 from ocpp_twisted.errors import (
     CallErrorReceived,
-    CallFailed,
     CallFault,
-    CallTimedOut,
-    ConnectionLost,
+    ErrorCode,
     InvalidResponse,
     LocalProtocolError,
-    NotConnected,
-    QueueFull,
 )
 from ocpp_twisted.excerpt import excerpt
 from ocpp_twisted.ocppj import frames
+from ocpp_twisted.ocppj.calling import Calls, end
 from ocpp_twisted.ocppj.catalogue import Action, Catalogue
 from ocpp_twisted.ocppj.events import (
     CallAnswered,
@@ -54,8 +43,8 @@ from ocpp_twisted.ocppj.rules import Fault, MessageType
 
 __all__ = ["Session"]
 
-#: How many calls are remembered after their time, to tell who listens what became of them.
-_LATE_CALLS = 8
+#: Why a CALL gets SecurityError (1.6 errata 3.8 of OCPP-J; 2.x use cases B02 and B03).
+NOT_ADMITTED = "BootNotification has not been accepted"
 
 
 class Session:
@@ -66,43 +55,37 @@ class Session:
     :param queue_limit: how many calls may be queued, the waiting one not counted.
     :ivar leniency: what is let through of this charge point's faults; it may be replaced at any
         time, for example by ``session.leniency.towards(request)`` after a BootNotification.
+    :ivar admits: the actions that the peer may send; None for all. Others are answered with
+        SecurityError, whatever is in them.
+    :ivar calls: what we call.
     """
 
     __slots__ = (
         "_actions",
         "_answering",
-        "_late",
         "_new_id",
-        "_queue",
-        "_waiting",
+        "admits",
+        "calls",
         "catalogue",
         "leniency",
-        "queue_limit",
     )
 
     def __init__(
         self, catalogue: Catalogue, new_id: Callable[[], str], queue_limit: int = 64
     ) -> None:
         self.catalogue = catalogue
-        self.queue_limit = queue_limit
+        self.calls = Calls(queue_limit)
         self.leniency = STANDARD
+        self.admits: Container[str] | None = None
         self._actions = catalogue.actions
         self._new_id = new_id
-        # Lists, which are a tenth of a deque's size: idle connections are many.
-        self._answering: list[str] = []
-        self._queue: list[OutgoingCall] = []
-        self._late: list[OutgoingCall] = []
-        self._waiting: OutgoingCall | None = None
+        #: Message id to digest.
+        self._answering: dict[str, int] = {}
 
     @property
     def answering(self) -> int:
         """How many CALLs of the peer have no answer yet."""
         return len(self._answering)
-
-    @property
-    def queued(self) -> int:
-        """How many calls of ours have not been sent yet."""
-        return len(self._queue)
 
     def receive(self, data: bytes) -> Event:
         """Take one message from the peer.
@@ -115,7 +98,7 @@ class Session:
             return self._faulty(fault)
         kind = type(frame)
         if kind is Call:
-            return self._call(frame)  # type: ignore[arg-type]
+            return self._call(frame, data)  # type: ignore[arg-type]
         if kind is CallResult:
             return self._call_result(frame)  # type: ignore[arg-type]
         if kind is CallError:
@@ -148,25 +131,52 @@ class Session:
         self._answered(message_id)
         return frame
 
+    def settle(self, message_id: str) -> None:
+        """A CALL of the peer gets an answer that this session has not made."""
+        self._answered(message_id)
+
+    def late_result(self, message_id: str, response: Response) -> bytes:
+        """The CALLRESULT to a CALL that was lost with its connection.
+
+        :raises LocalProtocolError: if the version's schema does not allow the response.
+        """
+        return frames.encode_result(message_id, self.catalogue.write(response))
+
     def call(
-        self, request: Request[Any], now: float, timeout: float, owner: Any = None
+        self,
+        request: Request[Any],
+        now: float,
+        timeout: float,
+        owner: Any = None,
+        payload: bytes | None = None,
     ) -> OutgoingCall:
-        """Queue a call; `next_frame` sends it when its turn comes.
+        """Queue a call; `calls` gives it out when its turn comes.
 
         :param timeout: seconds until it is given up, its time in the queue included.
-        :raises QueueFull: if `queue_limit` calls are queued.
+        :param payload: the request's JSON text, if it came as such (`read_own`).
+        :raises QueueFull: if as many are queued as may be.
         :raises LocalProtocolError: if the version's schema does not allow the request.
         """
         if not isinstance(request, Request):
             raise LocalProtocolError(f"{type(request).__name__} is no request: it cannot be called")
-        if len(self._queue) >= self.queue_limit:
-            raise QueueFull(f"{len(self._queue)} calls wait for this charge point already")
+        self.calls.check_room()
+        text = self.catalogue.write(request) if payload is None else payload
         message_id = self._new_id()
-        payload = self.catalogue.write(request)
-        frame = frames.encode_call(MessageType.CALL, message_id, request.ACTION, payload)
-        call = OutgoingCall(message_id, request, frame, now + timeout, owner)
-        self._queue.append(call)
+        frame = frames.encode_call(MessageType.CALL, message_id, request.ACTION, text)
+        call = OutgoingCall(message_id, request, frame, now, timeout, owner, payload is not None)
+        self.calls.add(call)
         return call
+
+    def read_own(self, action: str, payload: bytes) -> tuple[Request[Any], bytes]:
+        """A request of ours that comes as JSON text, and that text without white space.
+
+        :raises LocalProtocolError: if the version has no such action, or its schema does not
+            allow the payload; the text names the place.
+        """
+        known = self._actions.get(action)
+        if known is None or known.response is None:
+            raise LocalProtocolError(f"OCPP {self.catalogue.version} has no CALL {action}")
+        return self.catalogue.read_own(known, payload)
 
     def send(self, message: Send) -> bytes:
         """A SEND, which waits for nothing and nobody (OCPP 2.1).
@@ -178,70 +188,26 @@ class Session:
         payload = self.catalogue.write(message)
         return frames.encode_call(MessageType.SEND, self._new_id(), message.ACTION, payload)
 
-    def next_frame(self) -> bytes | None:
-        """The next CALL to send; None while one waits for its answer, or none is queued."""
-        if self._waiting is not None or not self._queue:
-            return None
-        call = self._waiting = self._queue.pop(0)
-        call.state = CallState.WAITING
-        return call.frame
-
-    def cancel(self, call: OutgoingCall) -> None:
-        """Forget a queued call. One that was sent stays until its answer or its deadline."""
-        if call.state is CallState.QUEUED:
-            self._queue.remove(call)
-            call.state = CallState.ENDED
-
-    def deadline(self) -> float | None:
-        """Seconds, on the caller's clock, when `expire` is due; None if nothing waits."""
-        deadlines = [call.deadline for call in self._queue]
-        if self._waiting is not None:
-            deadlines.append(self._waiting.deadline)
-        return min(deadlines, default=None)
-
-    def expire(self, now: float) -> list[CallEnded]:
-        """End the calls whose time is over; `next_frame` may have something to send then."""
-        ended: list[CallEnded] = []
-        waiting = self._waiting
-        if waiting is not None and waiting.deadline <= now:
-            self._waiting = None
-            self._late = [*self._late, waiting][-_LATE_CALLS:]
-            text = f"no answer to {waiting.request.ACTION} in time"
-            ended.append(_end(waiting, CallTimedOut(text, sent=True)))
-        if self._queue:
-            late = [call for call in self._queue if call.deadline <= now]
-            for call in late:
-                self._queue.remove(call)
-                text = f"{call.request.ACTION} was not sent in time: earlier calls still waited"
-                ended.append(_end(call, CallTimedOut(text, sent=False)))
-        return ended
-
     def close(self) -> list[CallEnded]:
         """End all calls, because nothing can be sent any more; the CALLs too stay unanswered."""
-        ended = []
-        if self._waiting is not None:
-            text = f"the connection ended before the answer to {self._waiting.request.ACTION}"
-            ended.append(_end(self._waiting, ConnectionLost(text)))
-        for call in self._queue:
-            text = f"the connection ended before {call.request.ACTION} was sent"
-            ended.append(_end(call, NotConnected(text)))
-        self._waiting = None
-        self._queue, self._late, self._answering = [], [], []
-        return ended
+        self._answering = {}
+        return self.calls.close()
 
     def _answered(self, message_id: str) -> None:
         try:
-            self._answering.remove(message_id)
-        except ValueError:
+            del self._answering[message_id]
+        except KeyError:
             raise LocalProtocolError(f"no CALL {message_id!r} waits for an answer") from None
 
-    def _call(self, frame: Call) -> Event:
-        message_id = frame.id
+    def _call(self, frame: Call, data: bytes) -> Event:
+        message_id, digest = frame.id, hash(data)
         if message_id in self._answering:
-            return Rejected(f"CALL {message_id!r} came again while it is being handled")
+            return self._again(message_id, digest)
         action = self._actions.get(frame.action)
         repairs = None
         try:
+            if self.admits is not None and frame.action not in self.admits:
+                raise CallFault(ErrorCode.SECURITY_ERROR, NOT_ADMITTED)
             if action is None:
                 raise self._unknown_action(frame.action)
             if action.response is None:
@@ -254,13 +220,26 @@ class Session:
         except CallFault as fault:
             reply = self._encode_error(MessageType.CALLERROR, message_id, fault)
             return Rejected(f"CALL {excerpt(frame.action, 50)}: {_short(fault)}", reply)
-        self._answering.append(message_id)
-        return CallReceived(message_id, action, request, repairs)
+        self._answering[message_id] = digest
+        return CallReceived(message_id, action, request, digest, repairs)
+
+    def _again(self, message_id: str, digest: int) -> Rejected:
+        """A CALL with the id of one that is being handled."""
+        text = f"CALL {message_id!r} came again while it is being handled"
+        if self._answering[message_id] == digest:
+            return Rejected(text)  # one answer serves both
+        fault = self.catalogue.fault(Fault.MALFORMED_FRAME, "another CALL with this id is open")
+        return Rejected(
+            f"{text}, with another payload",
+            self._encode_error(MessageType.CALLERROR, message_id, fault),
+        )
 
     def _send(self, frame: frames.Send) -> Event:
         action = self._actions.get(frame.action)
         if action is None or action.response is not None:
             return Rejected(f"{frame.action[:50]!r} is no SEND of OCPP {self.catalogue.version}")
+        if self.admits is not None and frame.action not in self.admits:
+            return Rejected(f"SEND {frame.action}: {NOT_ADMITTED}")
         repairs = None
         try:
             try:
@@ -272,7 +251,7 @@ class Session:
         return SendReceived(action, message, repairs)
 
     def _call_result(self, frame: CallResult) -> Event:
-        call = self._take(frame.id)
+        call = self.calls.take(frame.id)
         if call is None:
             return Rejected(f"CALLRESULT {frame.id[:50]!r} answers no call that waits")
         action = self._actions[call.request.ACTION]
@@ -286,47 +265,35 @@ class Session:
             except CallFault as fault:
                 return self._invalid_response(call, fault)
         call.state = CallState.ENDED
-        return CallAnswered(call, response, repairs)
+        return CallAnswered(call, response, frame.payload, repairs)
 
     def _call_error(self, frame: CallError) -> Event:
-        call = self._take(frame.id)
+        call = self.calls.take(frame.id)
         if call is None and frame.id == self.catalogue.rules.unreadable_id:
             # The peer could not read our message id (2.1 part 4, section 4.2.3).
-            call, self._waiting = self._waiting, None
+            call = self.calls.take_unnamed()
         if call is None:
             return Rejected(
                 f"CALLERROR {frame.id[:50]!r} answers no call that waits: "
                 f"{excerpt(frame.code, 50)} {excerpt(frame.description)}"
             )
         if frame.details is not UNSET:
-            return _end(call, _received(frame))
+            return end(call, _received(frame))
         action = call.request.ACTION
         if self.leniency.treatment(Kind.SHORT_CALLERROR, action, "$") is Treatment.REJECT:
             return self._malformed(call, frames.not_of_the_form(MessageType.CALLERROR, frame.id))
         repair = Repair(Kind.SHORT_CALLERROR, action, "$", "$: a CALLERROR of less than 5 elements")
-        return _end(call, CallErrorReceived(frame.code, frame.description), repairs=[repair])
+        return end(call, CallErrorReceived(frame.code, frame.description), repairs=[repair])
 
     def _mend(self, action: Action, kind: type, payload: bytes) -> tuple[Any, list[Repair]]:
         return self.catalogue.mend(action.name, kind, payload, self.leniency)
-
-    def _take(self, message_id: str | None) -> OutgoingCall | None:
-        """The call that is answered: the waiting one, or one that was given up not long ago."""
-        waiting = self._waiting
-        if waiting is not None and waiting.message_id == message_id:
-            self._waiting = None
-            return waiting
-        for call in self._late:
-            if call.message_id == message_id:
-                self._late.remove(call)
-                return call
-        return None
 
     def _faulty(self, fault: FrameFault) -> Event:
         """A message that is no frame: end the call that it was to answer, or answer it."""
         rules = self.catalogue.rules
         message_type, message_id = fault.message_type, fault.message_id
         if message_type in (MessageType.CALLRESULT, MessageType.CALLERROR):
-            call = self._take(message_id)
+            call = self.calls.take(message_id)
             if call is None:
                 return Rejected(f"{MessageType(message_type).name} ignored: {fault}")
             if message_type == MessageType.CALLERROR:
@@ -355,7 +322,7 @@ class Session:
 
     def _malformed(self, call: OutgoingCall, fault: FrameFault) -> CallEnded:
         wrong = self.catalogue.fault(Fault.MALFORMED_FRAME, str(fault))
-        return _end(call, InvalidResponse(str(wrong)))
+        return end(call, InvalidResponse(str(wrong)))
 
     def _unknown_action(self, action: str) -> CallFault:
         text = f"OCPP {self.catalogue.version} has no action {action[:50]!r}"
@@ -366,23 +333,13 @@ class Session:
         if self.catalogue.rules.answers_results:
             reply = self._encode_error(MessageType.CALLRESULTERROR, call.message_id, fault)
         text = f"the answer to {call.request.ACTION} is not one: {_short(fault)}"
-        return _end(call, InvalidResponse(text), reply)
+        return end(call, InvalidResponse(text), reply)
 
     def _encode_error(self, message_type: MessageType, message_id: str, fault: CallFault) -> bytes:
         rules = self.catalogue.rules
         description = fault.description[: rules.description_limit]
         code = rules.spell(fault.code)
         return frames.encode_error(message_type, message_id, code, description, fault.details)
-
-
-def _end(
-    call: OutgoingCall,
-    error: CallFailed,
-    reply: bytes | None = None,
-    repairs: list[Repair] | None = None,
-) -> CallEnded:
-    call.state = CallState.ENDED
-    return CallEnded(call, error, reply, repairs)
 
 
 def _short(fault: CallFault) -> str:

@@ -21,10 +21,11 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from ocpp_twisted.central_system import CentralSystem
-from ocpp_twisted.connection import Connection, Limits
+from ocpp_twisted.connection import Connection
 from ocpp_twisted.errors import CallFault, OCPPError
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import IActionPlugin, IMessageTransport
+from ocpp_twisted.limits import Limits
 from ocpp_twisted.ocppj.message import Request, Send
 from ocpp_twisted.recording.lines import Line
 from ocpp_twisted.recording.redaction import HIDDEN

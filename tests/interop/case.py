@@ -9,8 +9,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.trial.unittest import TestCase
 
-from ocpp_twisted.connection import Limits
 from ocpp_twisted.interfaces import AnsweredHandler, IChargePoint, ResponseHandler
+from ocpp_twisted.limits import Limits
 from ocpp_twisted.plugin import ActionPlugin
 from ocpp_twisted.plugins.local import LocalPlugin
 from ocpp_twisted.service import Server, Settings

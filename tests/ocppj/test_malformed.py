@@ -23,6 +23,7 @@ from ocpp_twisted.ocppj.session import (
     Session,
 )
 from ocpp_twisted.versions import CATALOGUES
+from tests.support import next_frame
 
 #: Not an answer in bytes: the message is handed on.
 CALLED = CallReceived
@@ -617,7 +618,7 @@ class Exchanges(SynchronousTestCase):
             self.assertEqual(event.reply, expected)
             self.assertNotEqual(event.why, "")
         self.assertEqual(session.answering, 1 if expected is CALLED else 0)
-        self.assertIsNone(session.next_frame())
+        self.assertIsNone(next_frame(session))
 
 
 @tests_of(NOT_VALID_JSON)
@@ -762,13 +763,13 @@ class Waiting(SynchronousTestCase):
         request, frame = RESETS[version]
         session = Session(CATALOGUES[version], map(str, count(1)).__next__)
         self.call = session.call(request, now=0.0, timeout=30.0)
-        self.assertEqual(session.next_frame(), frame)
+        self.assertEqual(next_frame(session), frame)
         return session
 
     def assert_free(self, session):
         """The next call is sent: nothing waits any more."""
         session.call(self.call.request, now=0.0, timeout=30.0)
-        self.assertEqual(session.next_frame(), self.call.frame.replace(b'"1"', b'"2"'))
+        self.assertEqual(next_frame(session), self.call.frame.replace(b'"1"', b'"2"'))
 
     def assert_waits(self, session):
         event = session.receive(b'[3,"1",{"status":"Accepted"}]')

@@ -30,6 +30,7 @@ from ocpp_twisted.ocppj.session import (
     Session,
 )
 from ocpp_twisted.versions import CATALOGUES
+from tests.support import next_frame
 
 NEW_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
 TIME = "2024-01-01T00:00:00Z"
@@ -539,7 +540,7 @@ class Sessions(SynchronousTestCase):
     def test_a_result(self) -> None:
         session = self.session("1.6", TOLERANT)
         session.call(v16.ClearCacheRequest(), 0.0, 30.0)
-        session.next_frame()
+        next_frame(session)
         event = self.hears(session, [3, "1", {"status": "ACCEPTED"}], CallAnswered)
         self.assertEqual([repair.action for repair in event.repairs], ["ClearCache"])
 
@@ -555,9 +556,9 @@ class Sessions(SynchronousTestCase):
     def short_callerror(self, leniency: Leniency, *message: object) -> CallEnded:
         session = self.session("1.6", leniency)
         session.call(v16.ClearCacheRequest(), 0.0, 30.0)
-        session.next_frame()
+        next_frame(session)
         event = self.hears(session, message, CallEnded)
-        self.assertIsNone(session.deadline())
+        self.assertIsNone(session.calls.deadline())
         return event
 
     def test_a_short_callerror(self) -> None:

@@ -33,6 +33,7 @@ from ocpp_twisted.ocppj.session import (
     Session,
 )
 from ocpp_twisted.versions import CATALOGUES
+from tests.support import next_frame
 
 NEW_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -55,8 +56,8 @@ class Transcript(SynchronousTestCase):
     def sends(self, *frames):
         """We send these CALLs, and then no more."""
         for frame in frames:
-            self.assertEqual(self.session.next_frame(), frame)
-        self.assertIsNone(self.session.next_frame())
+            self.assertEqual(next_frame(self.session), frame)
+        self.assertIsNone(next_frame(self.session))
 
     def hears(self, frame, kind):
         """The peer sends this frame, which means an event of `kind`."""
@@ -95,17 +96,17 @@ class OneCallAtATime(Transcript):
 
     def test_nothing_to_send(self):
         self.sends()
-        self.assertIsNone(self.session.deadline())
+        self.assertIsNone(self.session.calls.deadline())
 
     def test_the_second_waits_for_the_first_answer(self):
         self.clear_cache()
         self.clear_cache()
-        self.assertEqual(self.session.queued, 2)
+        self.assertEqual(self.session.calls.queued, 2)
         self.sends(b'[2,"1","ClearCache",{}]')
-        self.assertEqual(self.session.queued, 1)
+        self.assertEqual(self.session.calls.queued, 1)
         self.hears(b'[3,"1",{"status":"Accepted"}]', CallAnswered)
         self.sends(b'[2,"2","ClearCache",{}]')
-        self.assertEqual(self.session.queued, 0)
+        self.assertEqual(self.session.calls.queued, 0)
 
     def test_a_callerror_lets_the_next_one_go(self):
         first = self.clear_cache()
@@ -166,18 +167,18 @@ class OneCallAtATime(Transcript):
         self.clear_cache()
         self.clear_cache()
         self.assertRaises(QueueFull, self.clear_cache)
-        self.assertEqual(self.session.queued, 2)
+        self.assertEqual(self.session.calls.queued, 2)
 
     def test_the_waiting_call_is_not_in_the_queue(self):
         self.session = self.new_session(queue_limit=2)
         self.clear_cache()
-        self.assertIsNotNone(self.session.next_frame())
+        self.assertIsNotNone(next_frame(self.session))
         self.clear_cache()
         self.clear_cache()
         self.assertRaises(QueueFull, self.clear_cache)
         self.hears(b'[3,"1",{"status":"Accepted"}]', CallAnswered)
         self.assertRaises(QueueFull, self.clear_cache)
-        self.assertIsNotNone(self.session.next_frame())
+        self.assertIsNotNone(next_frame(self.session))
         self.clear_cache()
 
     def test_a_full_queue_is_whole(self):
@@ -193,7 +194,7 @@ class OneCallAtATime(Transcript):
             LocalProtocolError, self.session.call, v201.ClearCacheRequest(), 0.0, 30.0
         )
         self.sends()
-        self.assertEqual(self.session.queued, 0)
+        self.assertEqual(self.session.calls.queued, 0)
 
     def test_a_request_that_the_schema_refuses(self):
         request = v16.ChangeConfigurationRequest(key="k" * 51, value="1")
@@ -206,34 +207,71 @@ class Deadlines(Transcript):
 
     def test_the_deadline_of_the_waiting_call(self):
         self.clear_cache(now=100.0, timeout=30.0)
-        self.assertEqual(self.session.deadline(), 130.0)
-        self.assertIsNotNone(self.session.next_frame())
-        self.assertEqual(self.session.deadline(), 130.0)
+        self.assertEqual(self.session.calls.deadline(), 130.0)
+        self.assertIsNotNone(next_frame(self.session, 100.0))
+        self.assertEqual(self.session.calls.deadline(), 130.0)
         self.hears(b'[3,"1",{"status":"Accepted"}]', CallAnswered)
-        self.assertIsNone(self.session.deadline())
+        self.assertIsNone(self.session.calls.deadline())
+
+    def test_a_call_that_waited_long_has_its_whole_turn_on_the_wire(self):
+        self.clear_cache(now=0.0, timeout=100.0)
+        second = self.clear_cache(now=0.0, timeout=30.0)
+        self.clear_cache(now=0.0, timeout=100.0)
+        self.assertIsNotNone(next_frame(self.session, 0.0))
+        self.hears(b'[3,"1",{"status":"Accepted"}]', CallAnswered)
+        self.assertIsNotNone(next_frame(self.session, 29.9))
+        (event,) = self.session.calls.expire(30.0)
+        self.assertIs(event.call, second)
+        self.assertTrue(event.error.sent)
+        self.assertIsNone(next_frame(self.session, 30.0))
+        self.assertEqual(self.session.calls.deadline(), 59.9)
+        self.assertEqual(self.session.calls.expire(59.8), [])
+        self.assertIsNone(next_frame(self.session, 59.8))
+        self.assertEqual(self.session.calls.expire(59.9), [])
+        self.assertIsNotNone(next_frame(self.session, 59.9))
+
+    def test_its_answer_ends_the_turn(self):
+        self.clear_cache(now=0.0, timeout=100.0)
+        second = self.clear_cache(now=0.0, timeout=30.0)
+        self.clear_cache(now=0.0, timeout=100.0)
+        self.assertIsNotNone(next_frame(self.session, 0.0))
+        self.hears(b'[3,"1",{"status":"Accepted"}]', CallAnswered)
+        self.assertIsNotNone(next_frame(self.session, 29.9))
+        self.session.calls.expire(30.0)
+        event = self.hears(b'[3,"2",{"status":"Accepted"}]', CallAnswered)
+        self.assertIs(event.call, second)
+        self.assertIsNotNone(next_frame(self.session, 31.0))
+
+    def test_an_error_without_a_readable_id_leaves_the_call_open_to_its_answer(self):
+        self.session = Session(CATALOGUES["2.1"], lambda: "1")
+        self.session.call(v21.ClearCacheRequest(), 0.0, 30.0)
+        next_frame(self.session)
+        self.hears(b'[4,"-1","RpcFrameworkError","",{}]', CallEnded)
+        self.assertIsNone(self.session.calls.deadline())
+        self.hears(b'[3,"1",{"status":"Accepted"}]', CallAnswered)
 
     def test_the_earliest_deadline_whoever_has_it(self):
         self.clear_cache(timeout=30.0)
         self.clear_cache(timeout=20.0)
         self.clear_cache(timeout=40.0)
-        self.assertIsNotNone(self.session.next_frame())
-        self.assertEqual(self.session.deadline(), 20.0)
+        self.assertIsNotNone(next_frame(self.session))
+        self.assertEqual(self.session.calls.deadline(), 20.0)
 
     def test_no_answer_in_time(self):
         call = self.clear_cache(now=0.0, timeout=30.0)
         self.sends(b'[2,"1","ClearCache",{}]')
-        self.assertEqual(self.session.expire(29.9), [])
-        (event,) = self.session.expire(30.0)
+        self.assertEqual(self.session.calls.expire(29.9), [])
+        (event,) = self.session.calls.expire(30.0)
         self.ends([event], (call, CallTimedOut))
         self.assertTrue(event.error.sent)
         self.assertEqual(str(event.error), "no answer to ClearCache in time")
-        self.assertEqual(self.session.expire(1000.0), [])
+        self.assertEqual(self.session.calls.expire(1000.0), [])
 
     def test_not_sent_in_time(self):
         self.clear_cache(timeout=30.0)
         second = self.clear_cache(timeout=10.0)
         self.sends(b'[2,"1","ClearCache",{}]')
-        (event,) = self.session.expire(10.0)
+        (event,) = self.session.calls.expire(10.0)
         self.ends([event], (second, CallTimedOut))
         self.assertFalse(event.error.sent)
         self.hears(b'[3,"1",{"status":"Accepted"}]', CallAnswered)
@@ -242,7 +280,7 @@ class Deadlines(Transcript):
     def test_several_at_once_the_sent_one_first(self):
         calls = [self.clear_cache(timeout=seconds) for seconds in (10.0, 10.0, 20.0, 5.0)]
         self.sends(b'[2,"1","ClearCache",{}]')
-        ended = self.session.expire(10.0)
+        ended = self.session.calls.expire(10.0)
         self.ends(
             ended, (calls[0], CallTimedOut), (calls[1], CallTimedOut), (calls[3], CallTimedOut)
         )
@@ -253,7 +291,7 @@ class Deadlines(Transcript):
         first = self.clear_cache(timeout=10.0)
         second = self.clear_cache(timeout=30.0)
         self.sends(b'[2,"1","ClearCache",{}]')
-        self.session.expire(10.0)
+        self.session.calls.expire(10.0)
         self.sends(b'[2,"2","ClearCache",{}]')
         event = self.hears(b'[3,"1",{"status":"Accepted"}]', CallAnswered)
         self.assertIs(event.call, first)
@@ -267,7 +305,7 @@ class Deadlines(Transcript):
     def test_a_late_refusal_is_told_as_well(self):
         first = self.clear_cache(timeout=10.0)
         self.sends(b'[2,"1","ClearCache",{}]')
-        self.session.expire(10.0)
+        self.session.calls.expire(10.0)
         event = self.hears(b'[4,"1","InternalError","",{}]', CallEnded)
         self.assertIs(event.call, first)
         self.assertEqual(event.error.code, "InternalError")
@@ -276,7 +314,7 @@ class Deadlines(Transcript):
         for number in range(1, 10):
             self.clear_cache(timeout=1.0)
             self.sends(b'[2,"%d","ClearCache",{}]' % number)
-            self.session.expire(1.0)
+            self.session.calls.expire(1.0)
         self.ignores(b'[3,"1",{"status":"Accepted"}]')
         self.hears(b'[3,"2",{"status":"Accepted"}]', CallAnswered)
 
@@ -287,10 +325,10 @@ class Cancel(Transcript):
         second = self.clear_cache(timeout=1.0)
         self.clear_cache()
         self.sends(b'[2,"1","ClearCache",{}]')
-        self.session.cancel(second)
+        self.session.calls.cancel(second)
         self.assertIs(second.state, CallState.ENDED)
-        self.assertEqual(self.session.queued, 1)
-        self.assertEqual(self.session.deadline(), 30.0)
+        self.assertEqual(self.session.calls.queued, 1)
+        self.assertEqual(self.session.calls.deadline(), 30.0)
         self.hears(b'[3,"1",{"status":"Accepted"}]', CallAnswered)
         self.sends(b'[2,"3","ClearCache",{}]')
 
@@ -298,7 +336,7 @@ class Cancel(Transcript):
         first = self.clear_cache()
         self.clear_cache()
         self.sends(b'[2,"1","ClearCache",{}]')
-        self.session.cancel(first)
+        self.session.calls.cancel(first)
         self.assertIs(first.state, CallState.WAITING)
         self.sends()
         event = self.hears(b'[3,"1",{"status":"Accepted"}]', CallAnswered)
@@ -310,9 +348,9 @@ class Cancel(Transcript):
         second = self.clear_cache()
         self.sends(b'[2,"1","ClearCache",{}]')
         self.hears(b'[3,"1",{"status":"Accepted"}]', CallAnswered)
-        self.session.cancel(first)
-        self.session.cancel(second)
-        self.session.cancel(second)
+        self.session.calls.cancel(first)
+        self.session.calls.cancel(second)
+        self.session.calls.cancel(second)
         self.sends()
 
 
@@ -327,9 +365,9 @@ class Close(Transcript):
             (later, NotConnected),
         )
         self.sends()
-        self.assertEqual(self.session.queued, 0)
-        self.assertIsNone(self.session.deadline())
-        self.assertEqual(self.session.expire(1000.0), [])
+        self.assertEqual(self.session.calls.queued, 0)
+        self.assertIsNone(self.session.calls.deadline())
+        self.assertEqual(self.session.calls.expire(1000.0), [])
 
     def test_twice(self):
         self.clear_cache()
@@ -422,7 +460,12 @@ class Answering(Transcript):
 
     def test_another_call_of_the_same_id_while_it_is_handled(self):
         self.hears(b'[2,"a","Heartbeat",{}]', CallReceived)
-        for frame in (b'[2,"a","Fly",{}]', b'[2,"a","Heartbeat",[]]', b'[2,"a"]', b'[2,"a",'):
+        for frame in (b'[2,"a","Fly",{}]', b'[2,"a","Heartbeat",[]]', b'[2,"a","Heartbeat", {}]'):
+            self.assertEqual(
+                self.hears(frame, Rejected).reply,
+                b'[4,"a","FormationViolation","another CALL with this id is open",{}]',
+            )
+        for frame in (b'[2,"a"]', b'[2,"a",'):
             self.ignores(frame)
         self.assertEqual(self.heartbeat(), HEARTBEAT_RESULT)
 
@@ -630,7 +673,7 @@ class New21(Transcript):
     def test_a_send_waits_for_nothing(self):
         self.session.send(self.stream())
         self.sends()
-        self.assertIsNone(self.session.deadline())
+        self.assertIsNone(self.session.calls.deadline())
 
     def test_a_send_received(self):
         event = self.hears(b'[6,"a",' + STREAM, SendReceived)

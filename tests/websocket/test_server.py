@@ -17,9 +17,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocpp_twisted import v16
 from ocpp_twisted.central_system import CentralSystem
-from ocpp_twisted.connection import Limits
 from ocpp_twisted.errors import ConnectionLost, NotConnected
 from ocpp_twisted.identity import Identity
+from ocpp_twisted.limits import Limits
 from ocpp_twisted.plugin import ActionPlugin, on
 from ocpp_twisted.websocket.server import OCPPServerFactory, WebSocketOptions
 from ocpp_twisted.websocket.urls import Templates

@@ -1,0 +1,368 @@
+"""The half of a connection that answers the peer's CALLs.
+
+Imports its floor and below. Every CALL gets one answer: what the handler returns, or one door
+makes a CALLERROR of its failure. `ocpp_twisted.connection` is the other half.
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from collections.abc import Callable, Mapping
+from enum import Enum
+from inspect import iscoroutine
+from typing import Any
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ocpp_twisted.deadlines import Deadlines
+from ocpp_twisted.errors import CallFault, ErrorCode, LocalProtocolError
+from ocpp_twisted.excerpt import excerpt
+from ocpp_twisted.interfaces import IChargePoint, IMessageTransport
+from ocpp_twisted.limits import Limits
+from ocpp_twisted.ocppj.events import CallReceived
+from ocpp_twisted.ocppj.leniency import Repair, maker
+from ocpp_twisted.ocppj.message import Response
+from ocpp_twisted.ocppj.session import Session
+from ocpp_twisted.remembered import OpenCall, Remembered
+from ocpp_twisted.routing import Route
+
+__all__ = ["Answering", "State", "run_handler"]
+
+_log = Logger()
+
+
+class State(Enum):
+    """OPEN --closing()--> CLOSING --lost()--> ENDED; only while OPEN is anything sent or read."""
+
+    OPEN = "open"
+    CLOSING = "closing"
+    ENDED = "ended"
+
+
+class Answering:
+    """What a connection does with the CALLs of its peer; it is one by its subclass.
+
+    :param routes: action name to its handlers, for all actions of the session's catalogue.
+    """
+
+    __slots__ = (
+        "_deadlines",
+        "_held",
+        "_limits",
+        "_open",
+        "_paused",
+        "_refusals",
+        "_remembered",
+        "_routes",
+        "_session",
+        "_state",
+        "_taking_held",
+        "_transport",
+    )
+
+    def __init__(
+        self,
+        session: Session,
+        routes: Mapping[str, Route],
+        transport: IMessageTransport,
+        deadlines: Deadlines,
+        limits: Limits,
+        remembered: Remembered,
+    ) -> None:
+        self._session = session
+        self._routes = routes
+        self._transport = transport
+        self._deadlines = deadlines
+        self._limits = limits
+        self._remembered = remembered
+        self._state = State.OPEN
+        self._refusals = 0
+        #: CALLs that handlers work on, by message id.
+        self._open: dict[str, OpenCall] = {}
+        #: CALLs that wait until fewer are open.
+        self._held: list[CallReceived] = []
+        self._taking_held = False
+        self._paused = False
+
+    # -- for the other half -------------------------------------------------------------------
+
+    def _call_received(self, event: CallReceived) -> None:
+        if self._held or len(self._open) >= self._limits.open_calls:
+            self._held.append(event)  # it came in one read with those before it
+        else:
+            self._called(event)
+
+    def _stop_answering(self) -> None:
+        """Nothing can be sent any more. What handlers still return is for retries."""
+        for call in self._open.values():
+            self._remembered.orphan(call, self._limits.open_calls)
+        self._open.clear()
+        self._held.clear()
+
+    def _expire_answers(self, now: float) -> list[float]:
+        """Answer the CALLs whose handlers take too long; returns the deadlines of the others."""
+        for call in list(self._open.values()):
+            if call.deadline <= now:
+                self._unanswered(call)
+        return [call.deadline for call in self._open.values()]
+
+    def _close_if_finished(self) -> None:
+        """Something has ended, perhaps the last that the connection waited for."""
+        raise NotImplementedError
+
+    def _registration_decided(self) -> None:
+        """A BootNotification has been answered."""
+        raise NotImplementedError
+
+    # -- a CALL -------------------------------------------------------------------------------
+
+    def _called(self, event: CallReceived) -> None:
+        charge_point: Any = self
+        route = self._routes[event.action.name]
+        remembered = self._remembered
+        maybe_known = event.message_id in remembered.answers or remembered.orphans
+        if maybe_known and self._came_again(event):
+            return
+        if event.repairs:
+            self._repaired(event.repairs)
+        if route.boot:
+            self._booting(event)
+        if route.request is None:
+            text = f"{event.action.name} is not supported here"
+            self._refuse(event, CallFault(ErrorCode.NOT_SUPPORTED, text))
+            return
+        try:
+            outcome = route.request(charge_point, event.request)
+        except (Exception, CancelledError):
+            self._handler_failed(event, Failure())
+            return
+        if isinstance(outcome, Response):
+            self._answer(event, outcome)
+            return
+        if iscoroutine(outcome):
+            outcome = ensureDeferred(outcome)
+        if not isinstance(outcome, Deferred):
+            self._answer(event, outcome)
+            return
+        call = OpenCall(event, 0.0, self)
+        if self._state is State.OPEN:
+            self._wait_for(call)
+        else:  # the handler has closed it
+            self._remembered.orphan(call, self._limits.open_calls)
+        outcome.addCallbacks(
+            self._answer_later, self._fail_later, callbackArgs=(call,), errbackArgs=(call,)
+        )
+
+    def _came_again(self, event: CallReceived) -> bool:
+        """Answer a retry without its handler; whether it was one."""
+        frame = self._remembered.answer(event, self._deadlines.now())
+        if frame is not None:
+            self._session.settle(event.message_id)
+            self._transport.send_message(frame)
+            return True
+        call = self._remembered.adopt(event)
+        if call is None:
+            return False
+        self._wait_for(call)
+        return True
+
+    def _wait_for(self, call: OpenCall) -> None:
+        connection: Any = self
+        call.connection = connection
+        call.deadline = self._deadlines.now() + self._limits.answer_timeout
+        self._open[call.event.message_id] = call
+        self._deadlines.watch(connection, call.deadline)
+        self._pace_receiving()
+
+    @staticmethod
+    def _done(call: OpenCall) -> Answering | None:
+        """A handler is done with a CALL; returns where it is to be answered."""
+        connection: Answering | None = call.connection
+        if connection is not None:
+            del connection._open[call.event.message_id]
+        return connection
+
+    def _answer_later(self, response: Any, call: OpenCall) -> None:
+        connection = self._done(call)
+        if connection is not None:
+            connection._answer(call.event, response)
+            connection._go_on()
+        else:
+            self._answer_nobody(call, response)
+
+    def _fail_later(self, failure: Failure, call: OpenCall) -> None:
+        connection = self._done(call)
+        if connection is not None:
+            connection._handler_failed(call.event, failure)
+            connection._go_on()
+        else:
+            self._remembered.forget(call)
+            if not failure.check(CallFault):
+                self._tell_failure(call.event, failure)
+
+    def _answer_nobody(self, call: OpenCall, response: Any) -> None:
+        """A handler is done when nobody waits for the answer: it is kept for a retry."""
+        event = call.event
+        self._remembered.forget(call)
+        try:
+            _check(event, response)
+            frame = self._session.late_result(event.message_id, response)
+        except Exception:
+            self._tell_failure(event, Failure())
+        else:
+            self._keep(event, frame)
+
+    def _unanswered(self, call: OpenCall) -> None:
+        """A handler has not answered in time: the charge point must not wait for ever."""
+        self._done(call)
+        self._remembered.orphan(call, self._limits.open_calls)
+        _log.error(
+            "handler too slow: {charge_point} {action} is answered with InternalError",
+            charge_point=self,
+            action=call.event.action.name,
+        )
+        self._refuse(call.event, CallFault(ErrorCode.INTERNAL_ERROR, "no answer in time"))
+        self._go_on()
+
+    # -- its answer ---------------------------------------------------------------------------
+
+    def _answer(self, event: CallReceived, response: Any) -> None:
+        charge_point: Any = self
+        if self._state is not State.OPEN:
+            return
+        try:
+            if type(response) is not event.action.response:
+                _check(event, response)
+            frame = self._session.result(event.message_id, response)
+        except Exception:
+            self._handler_failed(event, Failure())
+            return
+        self._keep(event, frame)
+        self._transport.send_message(frame)
+        route = self._routes[event.action.name]
+        if route.boot:
+            self._remembered.registration.boot_answered(response.status)
+            self._registration_decided()
+        for handler in route.answered:
+            run_handler(handler, charge_point, event.request, response)
+
+    def _keep(self, event: CallReceived, frame: bytes) -> None:
+        seconds, limits = self._routes[event.action.name].fresh_seconds, self._limits
+        if seconds > limits.kept_seconds:
+            seconds = limits.kept_seconds
+        until = self._deadlines.now() + seconds
+        self._remembered.keep_answer(event, until, frame, limits.kept_answers)
+
+    def _handler_failed(self, event: CallReceived, failure: Failure) -> None:
+        if isinstance(failure.value, CallFault):
+            self._refuse(event, failure.value)
+            return
+        self._tell_failure(event, failure)
+        self._refuse(event, CallFault(ErrorCode.INTERNAL_ERROR, "the central system failed"))
+
+    def _tell_failure(self, event: CallReceived, failure: Failure) -> None:
+        _log.failure(
+            "handler failed: {charge_point} {action}",
+            failure=failure,
+            charge_point=self,
+            action=event.action.name,
+        )
+
+    def _refuse(self, event: CallReceived, fault: CallFault) -> None:
+        if self._state is not State.OPEN:
+            return
+        if self._next_refusal_is_told():
+            _log.info(
+                "CALL refused: {charge_point} {action}: {fault}",
+                charge_point=self,
+                action=event.action.name,
+                fault=excerpt(str(fault)),
+            )
+        try:
+            frame = self._session.error(event.message_id, fault)
+        except Exception:
+            _log.failure("a CALLERROR that cannot be written: {charge_point}", charge_point=self)
+            bare = CallFault(fault.code, fault.description.encode(errors="replace").decode())
+            frame = self._session.error(event.message_id, bare)
+        self._transport.send_message(frame)
+
+    def _go_on(self) -> None:
+        """A CALL has been answered: take those that waited for it."""
+        if self._taking_held:
+            return  # one of those has been answered at once: the loop below goes on
+        self._taking_held = True
+        while self._held and len(self._open) < self._limits.open_calls:
+            self._called(self._held.pop(0))
+        self._taking_held = False
+        self._pace_receiving()
+        self._close_if_finished()
+
+    def _pace_receiving(self) -> None:
+        full = len(self._open) >= self._limits.open_calls
+        if full != self._paused:
+            self._paused = full
+            (self._transport.pause_receiving if full else self._transport.resume_receiving)()
+
+    # -- who it is, and what it does wrong ----------------------------------------------------
+
+    def _booting(self, event: CallReceived) -> None:
+        """A BootNotification says who made the charge point: treat its faults accordingly."""
+        self._remembered.maker = maker(event.request)
+        self._session.leniency = self._session.leniency.towards(event.request)
+
+    def _repaired(self, repairs: list[Repair]) -> None:
+        for first in self._remembered.count(repairs):
+            _log.info(
+                "let through, counted from now on: {charge_point} {action}: {kind}: {text}",
+                charge_point=self,
+                action=first.action,
+                kind=first.kind.value,
+                text=excerpt(first.text),
+            )
+
+    def _next_refusal_is_told(self) -> bool:
+        """Whether the log tells of one more refusal: of the first hundred, then of fewer and fewer.
+
+        A charge point gone wrong could fill the disk otherwise, and slow down everybody.
+        """
+        self._refusals += 1
+        if self._refusals == 100:
+            _log.warn("refusals are told rarely from now on: {charge_point}", charge_point=self)
+        return self._refusals < 100 or self._refusals % 1000 == 0
+
+
+def _check(event: CallReceived, response: Any) -> None:
+    """See whether a response is of the class that the action has.
+
+    :raises LocalProtocolError: if it is not.
+    """
+    action = event.action
+    if type(response) is not action.response:
+        expected = action.response.__name__ if action.response else "response"
+        raise LocalProtocolError(
+            f"the handler of {action.name} returned a {type(response).__name__}, not a {expected}"
+        )
+
+
+def run_handler(handler: Callable[..., Any], charge_point: IChargePoint, *arguments: Any) -> None:
+    """Call a handler or a hook that answers nothing; what goes wrong in it is logged."""
+
+    def failed(failure: Failure) -> None:
+        _log.failure(
+            "handler failed: {charge_point} {handler}",
+            failure=failure,
+            charge_point=charge_point,
+            handler=handler,
+        )
+
+    try:
+        outcome = handler(charge_point, *arguments)
+    except (Exception, CancelledError):
+        failed(Failure())
+        return
+    if iscoroutine(outcome):
+        outcome = ensureDeferred(outcome)
+    if isinstance(outcome, Deferred):
+        outcome.addErrback(failed)

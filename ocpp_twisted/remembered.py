@@ -1,0 +1,132 @@
+"""What is remembered of a charge point from one connection to the next.
+
+Imports its floor and below. In the memory of this process, and bounded: after a restart a charge
+point is served as one that is not known yet.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from ocpp_twisted.identity import Identity
+from ocpp_twisted.limits import Limits
+from ocpp_twisted.ocppj.events import CallReceived
+from ocpp_twisted.ocppj.leniency import Kind, Repair
+from ocpp_twisted.registration import Registration
+
+__all__ = ["Memory", "OpenCall", "Remembered"]
+
+
+class OpenCall:
+    """A CALL of the peer that a handler works on.
+
+    :ivar event: the CALL.
+    :ivar deadline: seconds on the reactor's clock, when the peer has waited long enough.
+    :ivar connection: where its answer goes; None while nobody waits for it.
+    """
+
+    __slots__ = ("connection", "deadline", "event")
+
+    def __init__(self, event: CallReceived, deadline: float, connection: Any) -> None:
+        self.event = event
+        self.deadline = deadline
+        self.connection = connection
+
+
+class Remembered:
+    """What is remembered of one charge point.
+
+    A CALL that comes again, with the same message id and the same bytes, is a retry. It gets the
+    answer that the first one got, or will get when its handler is done, on whichever connection
+    it comes (OCPP 2.1 part 4, section 4.1.4). CALLERRORs are not kept: a retry after one wants
+    another try.
+
+    :ivar answers: message id to the CALL's digest, the time until which its CALLRESULT is kept,
+        and that; the oldest first.
+    :ivar orphans: the CALLs whose handler still works, and for whose answer nobody waits now; the
+        oldest first.
+    :ivar registration: the gate.
+    :ivar maker: vendor, model and firmware version, as its last BootNotification had them.
+    :ivar repairs: what it does wrong and was let through, with how often.
+    """
+
+    __slots__ = ("answers", "maker", "orphans", "registration", "repairs")
+
+    def __init__(self) -> None:
+        self.registration = Registration()
+        self.maker = ("", "", "")
+        self.repairs: Counter[Repair] = Counter()
+        self.answers: dict[str, tuple[int, float, bytes]] = {}
+        self.orphans: dict[str, OpenCall] = {}
+
+    def answer(self, event: CallReceived, now: float) -> bytes | None:
+        """The CALLRESULT that this CALL got before; None if it is new."""
+        digest, until, frame = self.answers.get(event.message_id, (None, 0.0, None))
+        return frame if digest == event.digest and now < until else None
+
+    def keep_answer(self, event: CallReceived, until: float, frame: bytes, limit: int) -> None:
+        """Keep the CALLRESULT to a CALL.
+
+        :param until: seconds on the reactor's clock.
+        :param limit: how many are kept.
+        """
+        answers = self.answers
+        answers.pop(event.message_id, None)  # the newest is the last
+        answers[event.message_id] = event.digest, until, frame
+        if len(answers) > limit:
+            del answers[next(iter(answers))]
+
+    def adopt(self, event: CallReceived) -> OpenCall | None:
+        """The CALL whose handler works on this one already; None if there is none."""
+        call = self.orphans.get(event.message_id)
+        if call is None or call.event.digest != event.digest:
+            return None
+        return self.orphans.pop(event.message_id)
+
+    def orphan(self, call: OpenCall, limit: int) -> None:
+        """Nobody waits for the answer to a CALL any more, until it comes again.
+
+        :param limit: how many of these are remembered.
+        """
+        call.connection = None
+        self.orphans[call.event.message_id] = call
+        if len(self.orphans) > limit:
+            del self.orphans[next(iter(self.orphans))]
+
+    def forget(self, call: OpenCall) -> None:
+        """The handler of an orphan is done."""
+        if self.orphans.get(call.event.message_id) is call:
+            del self.orphans[call.event.message_id]
+
+    def count(self, repairs: Iterable[Repair]) -> list[Repair]:
+        """Count what was let through; returns those that are the first of their kind."""
+        known = {repair.kind for repair in self.repairs}
+        first: dict[Kind, Repair] = {}
+        for repair in repairs:
+            self.repairs[repair] += 1
+            if repair.kind not in known:
+                first.setdefault(repair.kind, repair)
+        return list(first.values())
+
+
+class Memory:
+    """What is remembered of the charge points that are not connected.
+
+    :param limits: `Limits.remembered` says of how many; those who left first are forgotten first.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limit = limits.remembered
+        self._offline: dict[Identity, Remembered] = {}
+
+    def recall(self, identity: Identity) -> Remembered:
+        """What is remembered of a charge point that connects."""
+        return self._offline.pop(identity, None) or Remembered()
+
+    def keep(self, identity: Identity, remembered: Remembered) -> None:
+        """A charge point has left."""
+        self._offline[identity] = remembered
+        if len(self._offline) > self._limit:
+            del self._offline[next(iter(self._offline))]
