@@ -12,6 +12,7 @@ from enum import Enum
 from inspect import iscoroutine
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -24,7 +25,7 @@ from ocpp_twisted.limits import Limits
 from ocpp_twisted.ocppj.events import CallReceived
 from ocpp_twisted.ocppj.leniency import Repair, maker
 from ocpp_twisted.ocppj.message import Response
-from ocpp_twisted.ocppj.session import Session
+from ocpp_twisted.ocppj.session import NOT_ADMITTED, Session
 from ocpp_twisted.remembered import OpenCall, Remembered
 from ocpp_twisted.routing import Route
 
@@ -42,7 +43,7 @@ class State(Enum):
 
 
 class Answering:
-    """What a connection does with the CALLs of its peer; it is one by its subclass.
+    """What a connection does with the CALLs of its peer. `Connection` derives from it.
 
     :param routes: action name to its handlers, for all actions of the session's catalogue.
     """
@@ -104,7 +105,7 @@ class Answering:
     def _expire_answers(self, now: float) -> list[float]:
         """Answer the CALLs whose handlers take too long; returns the deadlines of the others."""
         for call in list(self._open.values()):
-            if call.deadline <= now:
+            if call.deadline <= now and self._open.get(call.event.message_id) is call:
                 self._unanswered(call)
         return [call.deadline for call in self._open.values()]
 
@@ -112,7 +113,7 @@ class Answering:
         """Something has ended, perhaps the last that the connection waited for."""
         raise NotImplementedError
 
-    def _registration_decided(self) -> None:
+    def _registered(self, status: str) -> None:
         """A BootNotification has been answered."""
         raise NotImplementedError
 
@@ -161,6 +162,8 @@ class Answering:
         if frame is not None:
             self._session.settle(event.message_id)
             self._transport.send_message(frame)
+            if self._routes[event.action.name].boot:  # perhaps nobody has heard it before
+                self._registered(msgspec.json.decode(frame)[2]["status"])
             return True
         call = self._remembered.adopt(event)
         if call is None:
@@ -230,7 +233,8 @@ class Answering:
 
     def _answer(self, event: CallReceived, response: Any) -> None:
         charge_point: Any = self
-        if self._state is not State.OPEN:
+        if self._state is not State.OPEN:  # the handler has closed it
+            self._answer_nobody(OpenCall(event, 0.0, None), response)
             return
         try:
             if type(response) is not event.action.response:
@@ -243,8 +247,7 @@ class Answering:
         self._transport.send_message(frame)
         route = self._routes[event.action.name]
         if route.boot:
-            self._remembered.registration.boot_answered(response.status)
-            self._registration_decided()
+            self._registered(response.status)
         for handler in route.answered:
             run_handler(handler, charge_point, event.request, response)
 
@@ -293,11 +296,20 @@ class Answering:
         if self._taking_held:
             return  # one of those has been answered at once: the loop below goes on
         self._taking_held = True
-        while self._held and len(self._open) < self._limits.open_calls:
-            self._called(self._held.pop(0))
-        self._taking_held = False
+        try:
+            while self._held and len(self._open) < self._limits.open_calls:
+                self._take_held(self._held.pop(0))
+        finally:
+            self._taking_held = False
         self._pace_receiving()
         self._close_if_finished()
+
+    def _take_held(self, event: CallReceived) -> None:
+        admits = self._session.admits
+        if admits is None or event.action.name in admits:
+            self._called(event)
+        else:  # the gate has closed meanwhile
+            self._refuse(event, CallFault(ErrorCode.SECURITY_ERROR, NOT_ADMITTED))
 
     def _pace_receiving(self) -> None:
         full = len(self._open) >= self._limits.open_calls
@@ -323,7 +335,7 @@ class Answering:
             )
 
     def _next_refusal_is_told(self) -> bool:
-        """Whether the log tells of one more refusal: of the first hundred, then of fewer and fewer.
+        """Whether the log tells of one more refusal: of the first 99, then of fewer and fewer.
 
         A charge point gone wrong could fill the disk otherwise, and slow down everybody.
         """

@@ -130,6 +130,8 @@ class Connection(Answering):
         event = self._session.receive(data)
         if type(event) is CallReceived:
             self._call_received(event)
+            if self._finishing:
+                self._close_if_finished()
         else:
             self._heard(event)
 
@@ -177,7 +179,7 @@ class Connection(Answering):
             if objection is not None:
                 return fail(objection)
         calls = self._session.calls
-        # Cancelling forgets a queued call; one that was sent keeps its place until it is answered.
+        # Cancelling forgets a queued call; one that was sent keeps its turn.
         result: Deferred[Any] = Deferred(lambda _: calls.cancel(call))
         seconds = self._limits.call_timeout if timeout is None else timeout
         try:
@@ -328,12 +330,12 @@ class Connection(Answering):
         self._remembered.registration.answered(request, answer)
         self._session.admits = self._remembered.registration.admits
 
-    def _registration_decided(self) -> None:
+    def _registered(self, status: str) -> None:
+        self._remembered.registration.boot_answered(status)
         self._session.admits = self._remembered.registration.admits
-        if self.registration is Status.REJECTED:
-            text = f"{self.identity} has been rejected before it was sent"
-            refused = self._session.calls.refuse_queued(lambda call: CallNotAllowed(text))
-            self._calls_ended(refused)
+        calls = self._session.calls
+        if calls.queued:
+            self._calls_ended(calls.refuse_queued(lambda call: self._objection(call.request)))
 
     # -- the rest -----------------------------------------------------------------------------
 

@@ -88,8 +88,7 @@ class Deadlines:
     def _look_at(self, connection: Expiring, now: float) -> None:
         try:
             deadline = connection.expire(now)
-        except Exception:
-            _log.failure("cannot end what is late: {connection}", connection=connection)
-        else:
             if deadline is not None:
                 self.watch(connection, deadline)
+        except Exception:
+            _log.failure("cannot end what is late: {connection}", connection=connection)

@@ -212,7 +212,8 @@ class IActionPlugin(IPlugin):
     def answered_handler(version: str, action: str) -> AnsweredHandler | None:
         """What is to be done once the CALLRESULT to an action has been written, or None.
 
-        It is called as ``handler(charge_point, request, response)``.
+        It is called as ``handler(charge_point, request, response)``; not again when a retry gets
+        the same answer.
         """
 
     def response_handler(version: str, action: str) -> ResponseHandler | None:

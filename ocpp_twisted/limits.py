@@ -14,7 +14,8 @@ __all__ = ["Limits"]
 class Limits:
     """Bounds for time and memory.
 
-    :ivar call_timeout: seconds until a call of ours is given up, if the caller names no other.
+    :ivar call_timeout: seconds until a call of ours is given up, and seconds that it has on the
+        wire, if the caller names no other.
     :ivar queued_calls: calls of ours that may wait to be sent, for each charge point.
     :ivar open_calls: CALLs of the peer that handlers may work on at once. More of them wait, and
         nothing is read from the peer until one is answered.

@@ -117,9 +117,11 @@ class Registration:
 
         :param answer: the response, or an error. If it refuses, what was asked for does not come.
         """
-        refused = isinstance(answer, Exception) or getattr(answer, "status", None) in _REFUSALS
-        if self._asked is not None and refused:
-            self._asked -= Counter(_follow_ups(request))
+        asked = Counter(_follow_ups(request))
+        if self._asked is None or not asked:
+            return
+        if isinstance(answer, Exception) or getattr(answer, "status", None) in _REFUSALS:
+            self._asked = self._asked - asked | Counter(_BOOT_ONLY)
 
 
 def _follow_ups(request: Request[Any]) -> Iterable[str]:
@@ -127,6 +129,7 @@ def _follow_ups(request: Request[Any]) -> Iterable[str]:
     if request.ACTION in _REPORTS:
         return (_REPORTS[request.ACTION],)
     if request.ACTION in _TRIGGERS:
-        trigger: str = request.requestedMessage  # type: ignore[attr-defined]
-        return _TRIGGERED.get(trigger, (trigger,))
+        trigger = getattr(request, "requestedMessage", None)
+        if isinstance(trigger, str):  # a custom action of that name may have none
+            return _TRIGGERED.get(trigger, (trigger,))
     return ()

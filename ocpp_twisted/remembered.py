@@ -14,7 +14,7 @@ from ocpp_twisted.identity import Identity
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.ocppj.events import CallReceived
 from ocpp_twisted.ocppj.leniency import Kind, Repair
-from ocpp_twisted.registration import Registration
+from ocpp_twisted.registration import Registration, Status
 
 __all__ = ["Memory", "OpenCall", "Remembered"]
 
@@ -61,6 +61,17 @@ class Remembered:
         self.answers: dict[str, tuple[int, float, bytes]] = {}
         self.orphans: dict[str, OpenCall] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to remember."""
+        return not (
+            self.answers
+            or self.orphans
+            or self.repairs
+            or any(self.maker)
+            or self.registration.status is not Status.UNKNOWN
+        )
+
     def answer(self, event: CallReceived, now: float) -> bytes | None:
         """The CALLRESULT that this CALL got before; None if it is new."""
         digest, until, frame = self.answers.get(event.message_id, (None, 0.0, None))
@@ -91,6 +102,7 @@ class Remembered:
         :param limit: how many of these are remembered.
         """
         call.connection = None
+        self.orphans.pop(call.event.message_id, None)  # the newest is the last
         self.orphans[call.event.message_id] = call
         if len(self.orphans) > limit:
             del self.orphans[next(iter(self.orphans))]
@@ -126,7 +138,9 @@ class Memory:
         return self._offline.pop(identity, None) or Remembered()
 
     def keep(self, identity: Identity, remembered: Remembered) -> None:
-        """A charge point has left."""
+        """A charge point has left. One that has said nothing takes no other's place."""
+        if remembered.is_empty:
+            return
         self._offline[identity] = remembered
         if len(self._offline) > self._limit:
             del self._offline[next(iter(self._offline))]

@@ -35,7 +35,6 @@ from ocpp_twisted.remembered import Remembered
 from ocpp_twisted.routing import routes
 from ocpp_twisted.versions import CATALOGUES
 
-#: A time that is easy to read on the wire.
 HEARTBEAT = '[2,"h1","Heartbeat",{}]'
 
 

@@ -432,3 +432,18 @@ class QuirksTests(SynchronousTestCase):
         self.assertIn("Authorize: too-long: $.idTag", told[1])
         counts = {repair.kind.value: number for repair, number in cp1.connection.repairs.items()}
         self.assertEqual(sorted(counts.values()), [1, 6])
+
+
+class NewestWinsTests(SynchronousTestCase):
+    def test_the_old_one_has_ended_when_the_new_one_is_told(self):
+        seen = []
+
+        class P(ActionPlugin):
+            def charge_point_online(self, charge_point):
+                seen.append([w.connection.connected for w in old])
+
+        s = CentralSystem([P()], Clock())
+        old = []
+        old.append(online(s))
+        online(s)
+        self.assertEqual(seen, [[], [False]])

@@ -8,7 +8,7 @@ import json
 import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime
-from math import inf
+from math import inf, nan
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
@@ -30,6 +30,7 @@ from ocpp_twisted.errors import (
 )
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.plugin import ActionPlugin, after, on, on_result
+from ocpp_twisted.versions import CATALOGUES
 from tests.support import HEARTBEAT, Wire, wire
 
 TIME = v16.HeartbeatResponse(currentTime=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
@@ -924,3 +925,84 @@ class EndTests(SynchronousTestCase):
         result = self.cp1.connection.call(RESET)
         self.cp1.connection.lost("gone")
         return result
+
+
+class TurnTests(SynchronousTestCase):
+    """Whose turn it is, when a call ends in an odd way."""
+
+    def test_a_callerror_lets_the_next_one_go(self):
+        cp1 = wire(ActionPlugin())
+        r = cp1.connection.call(v16.ClearCacheRequest())
+        cp1.connection.call(v16.ClearCacheRequest())
+        cp1.says(f'[4,"{cp1.hears_call()}","GenericError","",{{}}]')
+        self.failureResultOf(r, CallErrorReceived)
+        cp1.hears_call()
+
+    def test_the_end_of_a_turn_lets_the_next_one_go(self):
+        clock = Clock()
+        cp1 = wire(ActionPlugin(), clock)
+        cp1.connection.call(v16.ClearCacheRequest())
+        b = cp1.connection.call(v16.ClearCacheRequest())
+        m = cp1.hears_call()
+        clock.advance(20)
+        cp1.says(f'[3,"{m}",{{"status":"Accepted"}}]')
+        cp1.hears_call()
+        cp1.connection.call(v16.ClearCacheRequest(), 60)
+        clock.advance(10.1)
+        self.failureResultOf(b, CallTimedOut)
+        self.assertEqual(cp1.hears(), [])
+        clock.advance(20)
+        cp1.hears_call()
+
+    def test_the_callers_time_although_the_turn_is_longer(self):
+        clock = Clock()
+        cp1 = wire(ActionPlugin(), clock)
+        a = cp1.connection.call(v16.ClearCacheRequest(), 10)
+        b = cp1.connection.call(v16.ClearCacheRequest(), 30)
+        cp1.hears()
+        clock.advance(10.1)
+        self.failureResultOf(a, CallTimedOut)
+        cp1.hears_call()
+        clock.advance(20)
+        self.failureResultOf(b, CallTimedOut)
+
+    def test_a_callresulterror(self):
+        cp1 = wire(ActionPlugin(), version="2.1")
+        r = cp1.connection.call(v21.ClearCacheRequest())
+        m = cp1.hears_call()
+        cp1.says(f'[3,"{m}",{{"status":5}}]')
+        self.failureResultOf(r, InvalidResponse)
+        self.assertEqual(json.loads(*cp1.hears())[:2], [5, m])
+
+    def test_json_of_a_send(self):
+        cp1 = wire(ActionPlugin(), version="2.1")
+        self.failureResultOf(
+            cp1.connection.call_json(
+                "NotifyPeriodicEventStream",
+                b'{"id":1,"pending":0,"basetime":"2026-01-01T00:00:00Z","data":[{"t":1,"v":"2"}]}',
+            ),
+            LocalProtocolError,
+        )
+        self.assertEqual(cp1.hears(), [])
+
+    def test_json_not_utf8(self):
+        for version in CATALOGUES:
+            cp1 = wire(ActionPlugin(), version=version)
+            for p in (b'{"type":"\xff"}', b'{"type":"Immediate","x":"\xff"}'):
+                self.failureResultOf(cp1.connection.call_json("Reset", p), LocalProtocolError)
+            self.assertEqual(cp1.hears(), [])
+
+    def test_nan(self):
+        clock = Clock()
+        cp1 = wire(ActionPlugin(), clock)
+        self.failureResultOf(cp1.connection.call(v16.ClearCacheRequest(), nan), LocalProtocolError)
+        self.assertEqual((cp1.hears(), clock.getDelayedCalls()), ([], []))
+
+    def test_a_call_given_up_is_not_told_twice_at_the_end(self):
+        clock = Clock()
+        cp1 = wire(ActionPlugin(), clock)
+        session = cp1.connection._session
+        session.call(v16.ClearCacheRequest(), 0, 10)
+        session.calls.next_call(5)
+        session.calls.expire(12)
+        self.assertEqual(session.close(), [])

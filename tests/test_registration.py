@@ -11,6 +11,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -452,3 +453,116 @@ class MemoryTests(RegistrationTestCase):
             cp.connection.lost("gone")
         known = [online(self.system, f"CP{number}").connection.registration for number in range(3)]
         self.assertEqual(known, [Status.UNKNOWN, Status.PENDING, Status.PENDING])
+
+
+class SecondLookTests(RegistrationTestCase):
+    """What is asked for, sent and refused in odd orders."""
+
+    def test_custom_trigger_at_once_and_refused(self):
+        cp1 = self.registered("2.1")
+        r = cp1.connection.call(
+            v21.TriggerMessageRequest(requestedMessage="CustomTrigger", customTrigger="x")
+        )
+        message_id = cp1.hears_call()
+        self.assertTrue(self.handles(cp1, NEW_STATUS))
+        self.accepts(cp1, r, message_id, "Rejected")
+        self.assertFalse(self.handles(cp1, NEW_STATUS.replace('"s"', '"s2"')))
+
+    def test_every_trigger_for_a_certificate(self):
+        for version, names in (
+            ("2.0.1", ("SignChargingStationCertificate", "SignCombinedCertificate")),
+            ("2.1", ("SignV2G20Certificate",)),
+        ):
+            for name in names:
+                cp1 = self.registered(version)
+                cp1.connection.call(MODULES[version].TriggerMessageRequest(requestedMessage=name))
+                cp1.hears()
+                cp1.says('[2,"c","SignCertificate",{"csr":"x"}]')
+                self.assertNotIn("SecurityError", *cp1.hears())
+
+    def test_an_accepted_one_may_be_asked_for_all_else(self):
+        cp1 = self.registered("1.6", "Accepted")
+        cp1.connection.call(v16.TriggerMessageRequest(requestedMessage="Heartbeat"))
+        cp1.hears_call()
+
+    def test_pending_again_keeps_what_was_asked_for(self):
+        cp1 = self.registered("2.0.1")
+        r = cp1.connection.call(v201.GetReportRequest(requestId=1))
+        self.accepts(cp1, r, cp1.hears_call())
+        cp1.says(boot("2.0.1", "b2"))
+        cp1.hears()
+        self.assertTrue(self.handles(cp1, REPORT))
+
+    def test_boot_is_always_admitted(self):
+        self.desk = Desk()
+        cp1 = wire(self.desk)
+        r = cp1.connection.call(v16.TriggerMessageRequest(requestedMessage="BootNotification"))
+        m = cp1.hears_call()
+        cp1.says(boot("1.6"))
+        cp1.hears()
+        self.accepts(cp1, r, m, "Rejected")
+        cp1.says(boot("1.6", "b2"))
+        self.assertNotIn("SecurityError", *cp1.hears())
+
+    def test_report_not_supported(self):
+        cp1 = self.registered("2.0.1")
+        r = cp1.connection.call(v201.GetReportRequest(requestId=1))
+        self.accepts(cp1, r, cp1.hears_call(), "NotSupported")
+        self.assertFalse(self.handles(cp1, REPORT))
+
+    def test_pending_refuses_queue(self):
+        cp1 = wire(Desk())
+        cp1.connection.call(v16.ClearCacheRequest())
+        m = cp1.hears_call()
+        r = cp1.connection.call(v16.RemoteStartTransactionRequest(idTag="T"))
+        cp1.connection.call(v16.ClearCacheRequest())
+        cp1.says(boot("1.6"))
+        cp1.hears()
+        self.failureResultOf(r, CallNotAllowed)
+        cp1.says(f'[3,"{m}",{{"status":"Accepted"}}]')
+        self.assertIn("ClearCache", *cp1.hears())
+
+    def test_a_boot_that_nobody_heard(self):
+        for status in ("Pending", "Rejected"):
+            d = Deferred()
+
+            class P(ActionPlugin):
+                @on(v16.BootNotificationRequest)
+                def boot(self, charge_point, request, d=d):
+                    return d
+
+            s = CentralSystem([P()], Clock())
+            cp1 = online(s)
+            cp1.says(boot("1.6"))
+            cp1.connection.lost("x")
+            d.callback(v16.BootNotificationResponse(currentTime=NOON, interval=1, status=status))
+            cp1 = online(s)
+            cp1.says(boot("1.6"))
+            self.assertEqual(cp1.connection.registration.value, status)
+            cp1.hears()
+            cp1.says(OLD_STATUS)
+            self.assertIn("SecurityError", *cp1.hears())
+
+    def test_calls_that_were_held_when_it_was_rejected(self):
+        late = Deferred()
+
+        class Slow(Desk):
+            @on(v16.BootNotificationRequest)
+            def boot(self, charge_point, request):
+                return late
+
+        self.desk = Slow()
+        cp1 = wire(self.desk, limits=Limits(open_calls=1))
+        cp1.says(boot("1.6"))
+        cp1.says(OLD_STATUS)
+        late.callback(v16.BootNotificationResponse(currentTime=NOON, interval=1, status="Rejected"))
+        self.assertEqual((cp1.hears()[1:], self.desk.handled), ([REFUSED], []))
+
+    def test_who_says_nothing_takes_nobodys_place_in_the_memory(self):
+        system = CentralSystem([Desk()], Clock(), limits=Limits(remembered=2))
+        cp1 = online(system, "CP1")
+        cp1.says(boot("1.6"))
+        cp1.connection.lost("gone")
+        for number in range(2, 9):
+            online(system, f"CP{number}").connection.lost("gone")
+        self.assertIs(online(system, "CP1").connection.registration, Status.PENDING)

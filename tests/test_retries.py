@@ -294,3 +294,103 @@ class StoppingTests(RetryTestCase):
         self.assertEqual(self.cp1.transport.closed, (1001, "the central system stops"))
         self.cp1.connection.lost("closed")
         self.successResultOf(stopped)
+
+
+class SecondLookTests(RetryTestCase):
+    """Closing, adopting and forgetting in odd orders."""
+
+    def test_another_response_when_nobody_waits(self):
+        self.plugin.late = Deferred()
+        self.starts()
+        self.reconnects()
+        self.plugin.late.callback(v16.ClearCacheResponse(status="Accepted"))
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+        self.plugin.late = None
+        self.assertEqual(self.starts(), [result("a", 2)])
+
+    def closing(self, answer):
+        plugin = self.plugin
+
+        class Closing(ActionPlugin):
+            @on(v16.StartTransactionRequest)
+            def start(self, charge_point, request):
+                plugin.starts += 1
+                charge_point.close()
+                return answer
+
+        self.system = CentralSystem([Closing()], self.clock)
+        self.cp1 = online(self.system)
+        self.assertEqual(self.starts(), [])
+        self.reconnects()
+
+    def test_a_handler_that_closes_and_answers_later(self):
+        d = Deferred()
+        self.closing(d)
+        self.assertEqual(self.starts(), [])
+        d.callback(started(7))
+        self.assertEqual((self.cp1.hears(), self.plugin.starts), ([result("a", 7)], 1))
+
+    def test_a_handler_that_closes_and_answers(self):
+        self.closing(started(7))
+        self.assertEqual((self.starts(), self.plugin.starts), ([result("a", 7)], 1))
+
+    def test_the_newest_answers_stay(self):
+        self.plugin.fault = None
+        self.starts("a")
+        self.starts("b")
+        self.starts("a", "U")
+        self.starts("c")
+        self.starts("d")
+        n = self.plugin.starts
+        self.starts("a", "U")
+        self.assertEqual(self.plugin.starts, n)
+
+    def test_an_adopted_one_is_adopted_once(self):
+        self.plugin.late = Deferred()
+        self.starts()
+        self.reconnects()
+        self.starts()
+        self.assertEqual(len(self.cp1.connection.remembered.orphans), 0)
+
+    def test_two_orphans_of_one_id(self):
+        self.plugin.late = first = Deferred()
+        self.starts(tag="T")
+        self.reconnects()
+        self.plugin.late = second = Deferred()
+        self.starts(tag="U")
+        self.reconnects()
+        first.callback(started(1))
+        self.assertEqual(self.starts(tag="U"), [])
+        second.callback(started(2))
+        self.assertEqual((self.cp1.hears(), self.plugin.starts), ([result("a", 2)], 2))
+
+    def test_who_reconnects_leaves_the_memory(self):
+        s = CentralSystem([self.plugin], self.clock, limits=Limits(remembered=2))
+        a = online(s, "A")
+        self.cp1 = a
+        self.starts()
+        a.connection.lost("x")
+        online(s, "B").connection.lost("x")
+        online(s, "A").connection.lost("x")
+        online(s, "C").connection.lost("x")
+        self.cp1 = online(s, "A")
+        self.assertEqual(self.starts(), [result("a", 1)])
+
+    def test_what_is_late_is_answered_meanwhile(self):
+        ds = []
+
+        class P(ActionPlugin):
+            @on(v16.StartTransactionRequest)
+            def start(self, charge_point, request):
+                if len(ds) == 2:
+                    ds[1].callback(started(2))
+                    return started(3)
+                ds.append(Deferred())
+                return ds[-1]
+
+        cp1 = online(CentralSystem([P()], self.clock, limits=Limits(open_calls=2)))
+        for i in "abc":
+            cp1.says(START.format(i, "T"))
+        self.clock.advance(61)
+        self.assertIn("no answer in time", cp1.hears()[0])
+        self.assertEqual(self.flushLoggedErrors(), [])

@@ -6,7 +6,7 @@ its caller's: then the call has failed for him, in the queue or not. Its turn is
 other call is sent until it was answered, or had its whole time since it was sent. So a call that
 waited long in the queue does not let the next one go early::
 
-    add() --> QUEUED --next_frame()--> WAITING --CALLRESULT, CALLERROR--> ENDED
+    add() --> QUEUED --next_call()--> WAITING  --CALLRESULT, CALLERROR--> ENDED
                  |                        |
                  +--cancel(), expire(), refuse_queued(), close(): ENDED
 
@@ -69,7 +69,7 @@ class Calls:
         return call
 
     def cancel(self, call: OutgoingCall) -> None:
-        """Forget a queued call. One that was sent stays until its answer or its deadline."""
+        """Forget a queued call. One that was sent stays until its answer or the end of its turn."""
         if call.state is CallState.QUEUED:
             self._queue.remove(call)
             call.state = CallState.ENDED
@@ -100,10 +100,12 @@ class Calls:
             ended.append(end(call, CallTimedOut(text, sent=False)))
         return ended
 
-    def refuse_queued(self, error: Callable[[OutgoingCall], CallFailed]) -> list[CallEnded]:
-        """End all calls that have not been sent."""
-        queue, self._queue = self._queue, []
-        return [end(call, error(call)) for call in queue]
+    def refuse_queued(self, error: Callable[[OutgoingCall], CallFailed | None]) -> list[CallEnded]:
+        """End the calls that have not been sent, but for those that `error` says None of."""
+        refused = [(call, why) for call in self._queue if (why := error(call)) is not None]
+        for call, _ in refused:
+            self._queue.remove(call)
+        return [end(call, why) for call, why in refused]
 
     def close(self) -> list[CallEnded]:
         """End all calls, because nothing can be sent any more."""

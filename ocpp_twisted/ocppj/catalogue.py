@@ -146,9 +146,13 @@ class Catalogue:
             with the JSON path.
         """
         try:
+            if not payload.isascii():
+                payload.decode()  # msgspec does not look into fields that it drops
             return action.read_request(payload), msgspec.json.format(payload, indent=-1)
         except msgspec.MsgspecError as error:
             _, text = fault_of(str(error), _type_info(action.request))
+        except UnicodeDecodeError:
+            text = "$: expected UTF-8"
         except RecursionError:
             text = "$: expected less deep nesting"
         raise LocalProtocolError(text)

@@ -42,7 +42,8 @@ class OutgoingCall:
     :ivar request: what is asked.
     :ivar seconds: how long it has, from the beginning and from when it was sent.
     :ivar deadline: seconds on the caller's clock when it has failed for its caller.
-    :ivar turn_ends: seconds on the caller's clock until which no other call is sent.
+    :ivar turn_ends: seconds on the caller's clock until which no other call is sent; the deadline
+        until it is sent.
     :ivar state: see `CallState`.
     :ivar owner: whatever the caller keeps with it.
     :ivar as_json: whether the caller wants JSON text, as the request was.

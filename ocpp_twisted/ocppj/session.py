@@ -41,7 +41,7 @@ from ocpp_twisted.ocppj.leniency import STANDARD, Kind, Repair, Treatment
 from ocpp_twisted.ocppj.message import Request, Response, Send
 from ocpp_twisted.ocppj.rules import Fault, MessageType
 
-__all__ = ["Session"]
+__all__ = ["NOT_ADMITTED", "Session"]
 
 #: Why a CALL gets SecurityError (1.6 errata 3.8 of OCPP-J; 2.x use cases B02 and B03).
 NOT_ADMITTED = "BootNotification has not been accepted"
@@ -64,6 +64,7 @@ class Session:
         "_actions",
         "_answering",
         "_new_id",
+        "_salt",
         "admits",
         "calls",
         "catalogue",
@@ -79,6 +80,7 @@ class Session:
         self.admits: Container[str] | None = None
         self._actions = catalogue.actions
         self._new_id = new_id
+        self._salt = hash(catalogue.version)  # a retry is of one version
         #: Message id to digest.
         self._answering: dict[str, int] = {}
 
@@ -136,7 +138,7 @@ class Session:
         self._answered(message_id)
 
     def late_result(self, message_id: str, response: Response) -> bytes:
-        """The CALLRESULT to a CALL that was lost with its connection.
+        """The CALLRESULT to a CALL that nobody waits for any more; it is for a retry.
 
         :raises LocalProtocolError: if the version's schema does not allow the response.
         """
@@ -152,13 +154,16 @@ class Session:
     ) -> OutgoingCall:
         """Queue a call; `calls` gives it out when its turn comes.
 
-        :param timeout: seconds until it is given up, its time in the queue included.
+        :param timeout: seconds until it is given up, its time in the queue included; 0 or more.
+            It also has its turn on the wire for so long, from when it is sent.
         :param payload: the request's JSON text, if it came as such (`read_own`).
         :raises QueueFull: if as many are queued as may be.
         :raises LocalProtocolError: if the version's schema does not allow the request.
         """
         if not isinstance(request, Request):
             raise LocalProtocolError(f"{type(request).__name__} is no request: it cannot be called")
+        if not timeout >= 0:
+            raise LocalProtocolError(f"a timeout is a number of seconds from 0 on, not {timeout}")
         self.calls.check_room()
         text = self.catalogue.write(request) if payload is None else payload
         message_id = self._new_id()
@@ -200,7 +205,7 @@ class Session:
             raise LocalProtocolError(f"no CALL {message_id!r} waits for an answer") from None
 
     def _call(self, frame: Call, data: bytes) -> Event:
-        message_id, digest = frame.id, hash(data)
+        message_id, digest = frame.id, hash(data) ^ self._salt
         if message_id in self._answering:
             return self._again(message_id, digest)
         action = self._actions.get(frame.action)
