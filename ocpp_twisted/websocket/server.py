@@ -6,6 +6,7 @@ part 4 chapter 3.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,8 +38,13 @@ _log = Logger()
 
 #: A message of 1 MiB comes in 128 reads.
 _MOST_PIECES = 4096
+#: The opcode of a close frame.
+_CLOSE = 8
 #: A handshake is a few hundred bytes; cookies and tokens make it a few thousand.
 _MAX_REQUEST_HEAD = 16384
+#: What Autobahn, which splits a head as text, does not read as others do: a folded header, space
+#: before a colon, and characters that end a line for Python only.
+_AMBIGUOUS = re.compile(rb"\n[ \t]|\n[^:\n]*[ \t]:|[\x0b\x0c\x1c-\x1e\x85]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +84,7 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
     _lingering: IDelayedCall | None = None
     closeHandshakeTimeoutCall: IDelayedCall | None
     websocket_extensions: list[tuple[str, Any]]
+    current_frame: Any
     _writing_is_paused = False
     _receiving_is_paused = False
 
@@ -100,9 +107,15 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
             super()._dataReceived(data)
 
     def processHandshake(self) -> None:
-        """Bound what is kept of a request that does not end (Autobahn does not)."""
-        if len(self.data) > _MAX_REQUEST_HEAD and b"\r\n\r\n" not in self.data:
+        """Bound what is kept of a request that does not end, and refuse headers of two readings.
+
+        Autobahn does neither. Source: RFC 9112 sections 5.1 and 5.2.
+        """
+        head, end, _ = self.data.partition(b"\r\n\r\n")
+        if not end and len(head) > _MAX_REQUEST_HEAD:
             self.failHandshake("the request is too long", 431)
+        elif end and _AMBIGUOUS.search(head):
+            self.failHandshake("a header is folded, or its lines do not end where they should")
         else:
             super().processHandshake()
 
@@ -177,6 +190,32 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         super().onMessageFrameBegin(length)
         if len(self.message_data) >= _MOST_PIECES and not self.failedByMe:
             self._fail_connection(1008, "a message in too many fragments")
+
+    def onFrameData(self, payload: bytes) -> bool | None:
+        """Keep nothing after a failure: Autobahn collects control frames, however long they are."""
+        return None if self.failedByMe else super().onFrameData(payload)
+
+    def onFrameEnd(self) -> bool | None:
+        """The end of a frame; after a failure only the peer's close frame means anything."""
+        if self.failedByMe:
+            opcode, self.current_frame, self.inside_message = self.current_frame.opcode, None, False
+            if opcode == _CLOSE:
+                self.onCloseFrame(None, None)
+            return None
+        outcome: bool | None = super().onFrameEnd()
+        # A peer may end a message with a final DEFLATE block (RFC 7692 section 7.2.3.4). Autobahn
+        # would inflate nothing after it.
+        deflate = self._perMessageCompress
+        if deflate is not None and deflate._decompressor and deflate._decompressor.eof:
+            deflate._decompressor = None
+        return outcome
+
+    def dropConnection(self, abort: bool = False) -> None:
+        """Hang up; after a closing handshake in good order, for our close frame must get through.
+
+        Autobahn would reset the connection whenever the peer's close frame answers ours.
+        """
+        super().dropConnection(abort and not self.wasClean)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Take one message. OCPP-J says text; a binary one that holds JSON is taken as well."""
@@ -343,6 +382,7 @@ class OCPPServerFactory(WebSocketServerFactory):
         super().__init__(reactor=reactor, server="", protocols=list(owner.subprotocols))
         self._batched_timer = _Timer(reactor)
         self.setProtocolOptions(
+            versions=[13],
             webStatus=False,
             failByDrop=False,
             echoCloseCodeReason=True,
@@ -390,11 +430,18 @@ class OCPPServerFactory(WebSocketServerFactory):
                 all_gone.callback(None)
 
 
+#: "A decimal integer value without leading zeroes" (RFC 7692 section 7.1.2.1); Autobahn takes more.
+_WINDOW_BITS = re.compile(r"[1-9][0-9]?")
+
+
 def _can_be_read(extension: str, parameters: Any) -> bool:
     """Whether Autobahn can read an offer of an extension.
 
     One that it cannot read is declined, as RFC 7692 section 7.1 says, and not a failed handshake.
     """
+    values = [value for given in parameters.values() for value in given if value is not True]
+    if not all(_WINDOW_BITS.fullmatch(value) for value in values):
+        return False
     known = PERMESSAGE_COMPRESSION_EXTENSION.get(extension)
     if known is not None:
         try:
