@@ -630,8 +630,8 @@ class ChargePoint(RuleBasedStateMachine):
     def memory_is_bounded(self):
         (connection,) = self.system.charge_points.values()
         remembered, calls = connection.remembered, connection._session.calls
-        assert len(remembered._answers) <= LIMITS.kept_answers
-        assert len(remembered._orphans) <= LIMITS.open_calls
+        assert len(remembered.answers) <= LIMITS.kept_answers
+        assert len(remembered.orphans) <= LIMITS.open_calls
         assert len(connection._open) <= LIMITS.open_calls
         assert connection._session.answering == len(connection._open) + len(connection._held)
         assert calls.queued <= LIMITS.queued_calls
