@@ -198,7 +198,9 @@ def owed(version: str, data: bytes, text: bool, being_answered: dict[str, bytes]
         begun = _BEGUN.match(words)
         if begun is None:
             return Owed(perhaps=words)
-        return Owed(None if begun[1] in being_answered else begun[1])
+        if begun[1] in being_answered:
+            return Owed(perhaps=words)  # a number that json refuses leaves it a readable CALL
+        return Owed(begun[1])
     if "\\ud" in words.lower():
         return Owed(perhaps=words)  # maybe half a surrogate pair: then it is no Unicode text
     unreadable = None if version == "1.6" else "-1"
