@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from ocpp_twisted.deadlines import Deadlines
 from ocpp_twisted.errors import CallFault, ErrorCode, LocalProtocolError
 from ocpp_twisted.excerpt import excerpt
-from ocpp_twisted.interfaces import IChargePoint, IMessageTransport
+from ocpp_twisted.interfaces import IChargePoint, IMessageTransport, IObserver
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.ocppj.events import CallReceived
 from ocpp_twisted.ocppj.leniency import Repair, maker
@@ -52,6 +52,7 @@ class Answering:
         "_deadlines",
         "_held",
         "_limits",
+        "_observer",
         "_open",
         "_paused",
         "_refusals",
@@ -71,6 +72,7 @@ class Answering:
         deadlines: Deadlines,
         limits: Limits,
         remembered: Remembered,
+        observer: IObserver | None = None,
     ) -> None:
         self._session = session
         self._routes = routes
@@ -78,6 +80,7 @@ class Answering:
         self._deadlines = deadlines
         self._limits = limits
         self._remembered = remembered
+        self._observer = observer
         self._state = State.OPEN
         self._refusals = 0
         #: CALLs that handlers work on, by message id.
@@ -158,6 +161,12 @@ class Answering:
 
     def _came_again(self, event: CallReceived) -> bool:
         """Answer a retry without its handler; whether it was one."""
+        again = self._answered_before(event)
+        if again and self._observer is not None:
+            self._observer.call_came_again(self._session.catalogue.version, event.action.name)
+        return again
+
+    def _answered_before(self, event: CallReceived) -> bool:
         frame = self._remembered.answer(event, self._deadlines.now())
         if frame is not None:
             self._session.settle(event.message_id)
@@ -221,6 +230,8 @@ class Answering:
         """A handler has not answered in time: the charge point must not wait for ever."""
         self._done(call)
         self._remembered.orphan(call, self._limits.open_calls)
+        if self._observer is not None:
+            self._observer.limit_reached("answer_timeout")
         _log.error(
             "handler too slow: {charge_point} {action} is answered with InternalError",
             charge_point=self,
@@ -276,6 +287,9 @@ class Answering:
     def _refuse(self, event: CallReceived, fault: CallFault) -> None:
         if self._state is not State.OPEN:
             return
+        if self._observer is not None:
+            version = self._session.catalogue.version
+            self._observer.call_refused(version, event.action.name, fault.code)
         if self._next_refusal_is_told():
             _log.info(
                 "CALL refused: {charge_point} {action}: {fault}",
@@ -315,6 +329,8 @@ class Answering:
         full = len(self._open) >= self._limits.open_calls
         if full != self._paused:
             self._paused = full
+            if full and self._observer is not None:
+                self._observer.limit_reached("open_calls")
             (self._transport.pause_receiving if full else self._transport.resume_receiving)()
 
     # -- who it is, and what it does wrong ----------------------------------------------------
@@ -325,6 +341,8 @@ class Answering:
         self._session.leniency = self._session.leniency.towards(event.request)
 
     def _repaired(self, repairs: list[Repair]) -> None:
+        if self._observer is not None:
+            self._observer.repaired(self._session.catalogue.version, repairs)
         for first in self._remembered.count(repairs):
             _log.info(
                 "let through, counted from now on: {charge_point} {action}: {kind}: {text}",

@@ -29,6 +29,7 @@ from ocpp_twisted.interfaces import (
     IChargePoint,
     IConnectionOwner,
     IMessageTransport,
+    IObserver,
 )
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.ocppj.catalogue import Catalogue
@@ -53,6 +54,7 @@ class CentralSystem:
     :param clock: the reactor, or a `twisted.internet.task.Clock` in tests.
     :param catalogues: the versions to speak; all by default.
     :param limits: what one connection may use.
+    :param observer: is told what becomes of messages.
     :raises ConfigurationError: if a plug-in's custom actions cannot be used.
     """
 
@@ -63,14 +65,16 @@ class CentralSystem:
         catalogues: Iterable[Catalogue] = CATALOGUES.values(),
         limits: Limits | None = None,
         quirks: Quirks | None = None,
+        observer: IObserver | None = None,
     ) -> None:
         self._plugins = tuple(action_plugins)
         self._clock = clock
         self._limits = limits if limits is not None else Limits()
         self._quirks = quirks if quirks is not None else Quirks()
         self._deadlines = Deadlines(clock)
+        self._observer = observer
         self._versions = {
-            catalogue.rules.subprotocol: (catalogue, routes(catalogue, self._plugins))
+            catalogue.rules.subprotocol: (catalogue, routes(catalogue, self._plugins, observer))
             for catalogue in with_custom_actions(catalogues, self._plugins)
         }
         self._connections: dict[Identity, Connection] = {}
@@ -160,6 +164,7 @@ class CentralSystem:
             self._connection_ended,
             self._limits,
             remembered,
+            self._observer,
         )
         self._connections[identity] = connection
         _log.info("charge point online: {charge_point}", charge_point=connection)

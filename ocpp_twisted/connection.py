@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -28,7 +28,12 @@ from ocpp_twisted.errors import (
     QueueFull,
 )
 from ocpp_twisted.identity import Identity
-from ocpp_twisted.interfaces import IChargePoint, IMessageReceiver, IMessageTransport
+from ocpp_twisted.interfaces import (
+    IChargePoint,
+    IMessageReceiver,
+    IMessageTransport,
+    IObserver,
+)
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.ocppj.events import (
     CallAnswered,
@@ -60,6 +65,7 @@ class Connection(Answering):
     :param routes: action name to its handlers, for all actions of the version.
     :param ended: is called with this connection and the reason once, when it has ended.
     :param remembered: of earlier connections of this charge point.
+    :param observer: is told what becomes of messages.
     """
 
     __slots__ = ("__weakref__", "_ended", "_finishing", "identity", "since")
@@ -74,8 +80,9 @@ class Connection(Answering):
         ended: Callable[[Connection, str], None],
         limits: Limits,
         remembered: Remembered,
+        observer: IObserver | None = None,
     ) -> None:
-        super().__init__(session, routes, transport, deadlines, limits, remembered)
+        super().__init__(session, routes, transport, deadlines, limits, remembered, observer)
         self.identity = identity
         self.since = deadlines.now()
         self._ended = ended
@@ -178,15 +185,20 @@ class Connection(Answering):
             objection = self._objection(request)
             if objection is not None:
                 return fail(objection)
-        calls = self._session.calls
         # Cancelling forgets a queued call; one that was sent keeps its turn.
-        result: Deferred[Any] = Deferred(lambda _: calls.cancel(call))
+        result: Deferred[Any] = Deferred(lambda _: self._cancelled(call))
         seconds = self._limits.call_timeout if timeout is None else timeout
         try:
             now = self._deadlines.now()
             call = self._session.call(request, now, seconds, result, payload)
-        except (QueueFull, LocalProtocolError):
+        except QueueFull:
+            if self._observer is not None:
+                self._observer.limit_reached("queued_calls")
             return fail()
+        except LocalProtocolError:
+            return fail()
+        if self._observer is not None:
+            self._observer.call_begun(self.version)
         self._deadlines.watch(self, call.deadline)
         self._send_next()
         return result
@@ -240,6 +252,7 @@ class Connection(Answering):
                     self._heed_answer(call.request, response)
                 self._send_next()
                 if not call.owner.called:
+                    self._over(call)
                     call.owner.callback(bytes(payload) if call.as_json else response)
                 self._tell(call, response)
             case CallEnded(_, _, reply, repairs):
@@ -249,6 +262,8 @@ class Connection(Answering):
                     self._transport.send_message(reply)
                 self._calls_ended([event])
             case Rejected(why, reply):
+                if self._observer is not None:
+                    self._observer.message_refused(self.version, reply)
                 if self._next_refusal_is_told():
                     _log.warn("message refused: {charge_point}: {why}", charge_point=self, why=why)
                 if reply is not None:
@@ -292,9 +307,20 @@ class Connection(Answering):
                 error=error,
             )
             if not call.owner.called:
+                self._over(call, error)
                 call.owner.errback(Failure(error))
             if isinstance(error, (CallErrorReceived, InvalidResponse)):
                 self._tell(call, error)
+
+    def _cancelled(self, call: OutgoingCall) -> None:
+        self._session.calls.cancel(call)
+        self._over(call, CancelledError())
+
+    def _over(self, call: OutgoingCall, error: Exception | None = None) -> None:
+        """Its caller hears now what became of a call."""
+        if self._observer is not None:
+            seconds = self._deadlines.now() - call.begun
+            self._observer.call_over(self.version, call.request.ACTION, seconds, error)
 
     def _tell(self, call: OutgoingCall, outcome: Response | CallFailed) -> None:
         for handler in self._routes[call.request.ACTION].response:

@@ -7,7 +7,7 @@ coroutine function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from zope.interface import Attribute, Interface
 
 from ocpp_twisted.errors import CallFailed
 from ocpp_twisted.identity import Identity
+from ocpp_twisted.measuring import Counted
+from ocpp_twisted.ocppj.leniency import Repair
 from ocpp_twisted.ocppj.message import Request, Response, ResponseT_co, Send
 
 __all__ = [
@@ -28,9 +30,14 @@ __all__ = [
     "IActiveCaller",
     "IChargePoint",
     "IConnectionOwner",
+    "IMeasured",
     "IMessageReceiver",
     "IMessageTransport",
+    "IObserver",
+    "IOperations",
     "IPluginDeclaration",
+    "IReportsHealth",
+    "IShowsOperations",
     "RequestHandler",
     "ResponseHandler",
 ]
@@ -304,4 +311,81 @@ class IConnectionOwner(Interface):
 
         :param transport: provides `IMessageTransport`.
         :returns: provides `IMessageReceiver`.
+        """
+
+
+# -- for the operator -------------------------------------------------------------------------
+
+
+class IMeasured(Interface):
+    """A plug-in of which numbers are to be shown; it is asked each time somebody looks."""
+
+    def measures() -> Iterable[Counted]:
+        """Its measures as they are now, ready at once."""
+
+
+class IReportsHealth(Interface):
+    """A plug-in that knows when it cannot do its work, for example because its disk is full."""
+
+    def trouble() -> str:
+        """A sentence that says what is wrong now; the empty text if all is well."""
+
+
+class IOperations(Interface):
+    """How the server is: what an HTTP listener shows to an operator's programs."""
+
+    def answer(path: str) -> tuple[int, str, bytes] | None:
+        """The answer to GET ``/metrics``, ``/healthz`` or ``/readyz``.
+
+        :returns: HTTP status, content type and body; None for any other path. ``/healthz`` is 200
+            as long as the process serves at all. ``/readyz`` is 503 while it starts or stops or a
+            plug-in is in trouble; the body says why.
+        """
+
+
+class IShowsOperations(Interface):
+    """A plug-in that shows `IOperations`. Without any, nothing is measured."""
+
+    def operations(operations: IOperations) -> None:
+        """Take what is to be shown; called once, before the plug-in starts."""
+
+
+class IObserver(Interface):
+    """Hears what becomes of messages, in order to count it. It must be quick, and never raises.
+
+    `version` is an OCPP version, `action` the name of one of its actions: never what a peer made
+    up.
+    """
+
+    def watched(version: str, action: str, handler: RequestHandler) -> RequestHandler:
+        """A handler that does the same, and is measured. Asked for once, at the start."""
+
+    def call_refused(version: str, action: str, code: str) -> None:
+        """A CALL that came as far as the look-up of its handler is answered with a CALLERROR."""
+
+    def call_came_again(version: str, action: str) -> None:
+        """A CALL was a retry, and has its answer without its handler."""
+
+    def message_refused(version: str, reply: bytes | None) -> None:
+        """A message was not readable, not known, or not admitted.
+
+        :param reply: the CALLERROR to it, as it goes to the wire; None if it has no answer.
+        """
+
+    def repaired(version: str, repairs: Sequence[Repair]) -> None:
+        """Something was let through that the schema does not allow."""
+
+    def limit_reached(limit: str) -> None:
+        """A limit was reached: the name of a field of `ocpp_twisted.limits.Limits`."""
+
+    def call_begun(version: str) -> None:
+        """A call of ours is queued or sent; `call_over` follows."""
+
+    def call_over(
+        version: str, action: str, seconds: float, error: Exception | None = None
+    ) -> None:
+        """A call of ours has ended.
+
+        :param seconds: since it was queued.
+        :param error: what its caller gets; None if it gets a CALLRESULT.
         """

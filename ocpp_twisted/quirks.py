@@ -22,7 +22,7 @@ from ocpp_twisted.ocppj.faults import node_at
 from ocpp_twisted.ocppj.leniency import ACCEPTABLE, Kind, Leniency, Treatment
 from ocpp_twisted.versions import CATALOGUES
 
-__all__ = ["BUILT_IN", "Profile", "Quirks", "load", "parse"]
+__all__ = ["BUILT_IN", "Profile", "Quirks", "from_document", "load", "parse"]
 
 _Treatments = Mapping[Kind, Treatment]
 
@@ -128,6 +128,14 @@ def parse(text: str, where: str = "quirks") -> Quirks:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{where} is not TOML: {error}") from error
+    return from_document(document, where)
+
+
+def from_document(document: Mapping[str, Any], where: str) -> Quirks:
+    """The profiles in what has been read from TOML: a table with ``profile`` in it.
+
+    :raises ConfigurationError: as `load`.
+    """
     _refuse_unknown(document, ("profile",), where)
     profiles = document.get("profile", [])
     if not isinstance(profiles, list):

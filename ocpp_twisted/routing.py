@@ -14,6 +14,7 @@ from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.interfaces import (
     AnsweredHandler,
     IActionPlugin,
+    IObserver,
     RequestHandler,
     ResponseHandler,
 )
@@ -52,11 +53,16 @@ class Route:
         self.response = response
 
 
-def routes(catalogue: Catalogue, plugins: Sequence[IActionPlugin]) -> Mapping[str, Route]:
+def routes(
+    catalogue: Catalogue,
+    plugins: Sequence[IActionPlugin],
+    observer: IObserver | None = None,
+) -> Mapping[str, Route]:
     """Action name to `Route`, for all actions of the catalogue.
 
     The first plug-in that has a handler for a request answers it; all of them hear the rest. A
     DataTransfer goes to the one who takes that message (`IActionPlugin.data_transfer_handlers`).
+    With an observer, each request goes through `IObserver.watched`.
     """
     found = {
         name: _route(catalogue.version, action, plugins)
@@ -64,6 +70,10 @@ def routes(catalogue: Catalogue, plugins: Sequence[IActionPlugin]) -> Mapping[st
     }
     transfer = found["DataTransfer"]
     transfer.request = DataTransfers(catalogue, plugins, transfer.request)
+    if observer is not None:
+        for name, route in found.items():
+            if route.request is not None:
+                route.request = observer.watched(catalogue.version, name, route.request)
     return found
 
 

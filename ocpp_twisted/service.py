@@ -9,9 +9,8 @@ from __future__ import annotations
 import atexit
 import os
 import signal
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterable, Sequence
+from datetime import datetime
 from types import FrameType
 from typing import Any
 
@@ -28,22 +27,25 @@ from twisted.internet.defer import (
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory
 from twisted.internet.ssl import CertificateOptions
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
 from ocpp_twisted.central_system import CentralSystem
+from ocpp_twisted.command_line import Options
+from ocpp_twisted.config import Settings
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.garbage import settle
-from ocpp_twisted.interfaces import IActionPlugin, IActiveCallPlugin, IConnectionOwner
-from ocpp_twisted.limits import Limits
-from ocpp_twisted.options import Options
-from ocpp_twisted.quirks import Quirks
-from ocpp_twisted.recording.file import Recording, RecordingFile
+from ocpp_twisted.interfaces import IConnectionOwner, IShowsOperations
+from ocpp_twisted.logs import log_frame, observer
+from ocpp_twisted.measuring import Counted
+from ocpp_twisted.metrics import Messages
+from ocpp_twisted.operations import Operations, certificate_days, of_sockets
+from ocpp_twisted.recording.file import RecordingFile
 from ocpp_twisted.recording.redaction import Pseudonyms
 from ocpp_twisted.recording.tap import Tap
 from ocpp_twisted.versions import CATALOGUES
 from ocpp_twisted.websocket.listen import listen
-from ocpp_twisted.websocket.server import OCPPServerFactory, WebSocketOptions
+from ocpp_twisted.websocket.server import OCPPServerFactory
 from ocpp_twisted.websocket.tls import TLSFactory, development_certificate, server_context
 
 __all__ = ["Options", "Server", "Settings", "makeService"]
@@ -51,49 +53,24 @@ __all__ = ["Options", "Server", "Settings", "makeService"]
 _log = Logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What a server is to do.
-
-    :ivar ws: Twisted endpoint descriptions to listen on, for example ``tcp:9000``.
-    :ivar wss: the same for WebSockets over TLS.
-    :ivar tls: the certificate's and the private key's file; None for a development certificate,
-        kept in `data_directory`.
-    :ivar reuse_port: whether several processes may listen on the same ports.
-    :ivar action_plugins: the first that handles a request answers it.
-    :ivar active_plugins: what sends commands.
-    :ivar plugin_config: plug-in name to what its ``start`` gets.
-    :ivar quirks: what charge points may do wrong.
-    :ivar grace: seconds that open calls have to end when the server stops.
-    :ivar recording: which messages to write into which file; None for no recording.
-    """
-
-    ws: Sequence[str] = ()
-    wss: Sequence[str] = ()
-    tls: tuple[Path, Path] | None = None
-    reuse_port: bool = False
-    data_directory: Path = Path("ocpp-data")
-    action_plugins: Sequence[IActionPlugin] = ()
-    active_plugins: Sequence[IActiveCallPlugin] = ()
-    plugin_config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    websocket: WebSocketOptions = field(default_factory=WebSocketOptions)
-    limits: Limits = field(default_factory=Limits)
-    quirks: Quirks = field(default_factory=Quirks)
-    grace: float = 10.0
-    recording: Recording | None = None
-
-
 class Server(Service):
     """Listens for charge points from `startService` to `stopService`.
 
     :ivar central_system: knows the charge points, and calls them.
+    :ivar operations: how it is; None if `Settings.measured` is false and no plug-in shows it.
     :raises ConfigurationError: if the certificate cannot be used.
     """
 
     def __init__(self, settings: Settings, reactor: Any) -> None:
         self.settings = settings
+        showing = any(IShowsOperations.providedBy(plugin) for plugin in settings.plugins)
+        self._messages = Messages() if showing or settings.measured else None
         self.central_system = CentralSystem(
-            settings.action_plugins, reactor, limits=settings.limits, quirks=settings.quirks
+            settings.action_plugins,
+            reactor,
+            limits=settings.limits,
+            quirks=settings.quirks,
+            observer=self._messages,
         )
         self._reactor = reactor
         owner: IConnectionOwner = self.central_system
@@ -106,15 +83,22 @@ class Server(Service):
                 chosen=recording.chooses,
                 pseudonym=Pseudonyms() if recording.hide_id_tokens else None,
             )
+        if settings.logs.frames:
+            owner = Tap(owner, log_frame)
         self._factory = OCPPServerFactory(owner, reactor, settings.websocket)
         self._listeners: list[tuple[str, str, IProtocolFactory]] = [
             ("ws", description, self._factory) for description in settings.ws
         ]
+        self._certificate_ends: datetime | None = None
         if settings.wss:
-            secure = TLSFactory(self._tls_context(), False, self._factory)
+            context = self._tls_context()
+            assert context.certificate is not None
+            self._certificate_ends = context.certificate.to_cryptography().not_valid_after_utc
+            secure = TLSFactory(context, False, self._factory)
             secure.noisy = False
             self._listeners += [("wss", description, secure) for description in settings.wss]
         self._factory.accepting = False
+        self.operations = self._make_operations()
         self._ports: list[IListeningPort] = []
         self._bound: Deferred[None] | None = None
         self._starting: Deferred[None] | None = None
@@ -184,6 +168,24 @@ class Server(Service):
         if self._recording is not None:
             self._recording.stop()
 
+    def _make_operations(self) -> Operations | None:
+        if self._messages is None:
+            return None
+        sources: list[Callable[[], Iterable[Counted]]] = [
+            self._messages.measures,
+            lambda: of_sockets(self._factory.counts),
+        ]
+        if (ends := self._certificate_ends) is not None:
+            sources.append(lambda: certificate_days(ends))
+        operations = Operations(self._obstacle, self.settings.plugins, sources)
+        for plugin in self.settings.plugins:
+            if IShowsOperations.providedBy(plugin):
+                plugin.operations(operations)
+        return operations
+
+    def _obstacle(self) -> str:
+        return "" if self._factory.accepting else "it is starting or stopping"
+
     def _tls_context(self) -> CertificateOptions:
         if self.settings.tls is not None:
             return server_context(*self.settings.tls)
@@ -223,8 +225,7 @@ class Server(Service):
 
     @inlineCallbacks
     def _start_plugins(self) -> Generator[Any, Any, None]:
-        plugins: list[Any] = [*self.settings.action_plugins, *self.settings.active_plugins]
-        for plugin in plugins:
+        for plugin in self.settings.plugins:
             config = self.settings.plugin_config.get(plugin.name, {})
             try:
                 yield maybeDeferred(plugin.start, self.central_system, config)
@@ -253,6 +254,16 @@ class Server(Service):
 class _TwistdServer(Server):
     """A server that is the whole program: it ends the process when it cannot start."""
 
+    def __init__(self, settings: Settings, reactor: Any, log: ILogObserver | None) -> None:
+        super().__init__(settings, reactor)
+        self._log = log
+
+    def setServiceParent(self, parent: Any) -> None:
+        super().setServiceParent(parent)
+        if self._log is not None:
+            # Where twistd looks for what to log with, when it has made its application.
+            parent.setComponent(ILogObserver, self._log)
+
     def startService(self) -> Deferred[None]:
         self._reactor.callWhenRunning(_stop_cleanly_on_signals, self._reactor)
         return super().startService().addCallbacks(lambda _: settle(), self._failed)
@@ -274,40 +285,9 @@ def makeService(options: Options) -> Server:
     """The server that the command line asks for; called by ``twistd ocpp``."""
     from twisted.internet import reactor  # only now has twistd installed the one that was asked for
 
-    tls = None
-    if options["tls-cert"]:
-        tls = (Path(options["tls-cert"]), Path(options["tls-key"]))
-    recording = None
-    if options["record"]:
-        recording = Recording(
-            path=Path(options["record"]),
-            charge_points=options["record-charge-points"],
-            size=options["record-size"],
-            files=options["record-files"],
-            hide_id_tokens=bool(options["record-hide-id-tokens"]),
-        )
-    settings = Settings(
-        ws=options["ws"],
-        wss=options["wss"],
-        reuse_port=bool(options["reuse-port"]),
-        tls=tls,
-        data_directory=options["data-dir"],
-        action_plugins=options["action"],
-        active_plugins=options["active"],
-        plugin_config={"local": {"heartbeat_interval": options["heartbeat-interval"]}},
-        websocket=WebSocketOptions(
-            templates=options["templates"],
-            ping_interval=options["ping-interval"],
-            ping_timeout=options["ping-timeout"],
-            max_message_size=options["max-message-size"],
-        ),
-        limits=Limits(call_timeout=options["call-timeout"]),
-        quirks=options["quirks"],
-        grace=options["grace"],
-        recording=recording,
-    )
     try:
-        return _TwistdServer(settings, reactor)
+        log = None if options.logs is None else observer(options.logs)
+        return _TwistdServer(options.settings, reactor, log)
     except ConfigurationError as error:
         raise SystemExit(f"ocpp: {error}") from error
 

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import os
 from contextlib import redirect_stdout
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
+from twisted.logger import LogLevel
 from twisted.trial.unittest import SynchronousTestCase
 
+from ocpp_twisted.command_line import Options
+from ocpp_twisted.config import Settings
 from ocpp_twisted.identity import Identity
-from ocpp_twisted.options import Options, endpoint_description
-from ocpp_twisted.quirks import BUILT_IN, Quirks
+from ocpp_twisted.limits import Limits
+from ocpp_twisted.logs import LogOptions
+from ocpp_twisted.ocppj.leniency import Kind, Treatment
+from ocpp_twisted.options import OPTIONS, endpoint_description
+from ocpp_twisted.quirks import BUILT_IN
+from ocpp_twisted.recording.file import Recording
+from ocpp_twisted.websocket.server import WebSocketOptions
 
 
 class OptionsTestCase(SynchronousTestCase):
-    def parse(self, *arguments: str) -> Options:
+    def parse(self, *arguments: str) -> Settings:
         options = Options()
         options.parseOptions(arguments)
-        return options
+        return options.settings
 
     def refused(self, *arguments: str) -> str:
         error = self.assertRaises(SystemExit, self.parse, *arguments)
@@ -35,46 +44,67 @@ class OptionsTestCase(SynchronousTestCase):
 
 class AcceptedTests(OptionsTestCase):
     def test_ports_and_endpoints_several_of_each(self) -> None:
-        options = self.parse(
+        settings = self.parse(
             "--ws", "9000", r"--ws=tcp:1:interface=\:\:1", "--wss", "0", "--wss=9443"
         )
-        self.assertEqual(options["ws"], ["tcp:9000", r"tcp:1:interface=\:\:1"])
-        self.assertEqual(options["wss"], ["tcp:0", "tcp:9443"])
+        self.assertEqual(settings.ws, ["tcp:9000", r"tcp:1:interface=\:\:1"])
+        self.assertEqual(settings.wss, ["tcp:0", "tcp:9443"])
 
     def test_what_holds_if_nothing_is_said(self) -> None:
-        options = self.parse("--ws", "9000")
-        kept = ("heartbeat-interval", "call-timeout", "ping-interval", "ping-timeout", "grace")
-        self.assertEqual([options[name] for name in kept], [300, 30, 60, 30, 10])
-        self.assertEqual(options["max-message-size"], 1048576)
-        self.assertEqual([plugin.name for plugin in options["action"]], ["local"])
-        self.assertEqual(options["active"], [])
-        self.assertEqual(options["templates"].identify("/ocpp/a/b"), Identity("b", "a"))
+        settings = self.parse("--ws", "9000")
+        self.assertEqual(settings.plugin_config, {"local": {"heartbeat_interval": 300}})
+        self.assertEqual((settings.limits, settings.grace), (Limits(), 10))
+        websocket, standard = settings.websocket, WebSocketOptions()
+        self.assertEqual(replace(websocket, templates=standard.templates), standard)
+        self.assertEqual(websocket.templates.identify("/ocpp/a/b"), Identity("b", "a"))
+        self.assertEqual([plugin.name for plugin in settings.action_plugins], ["local"])
+        self.assertEqual(settings.active_plugins, [])
+        self.assertIs(settings.quirks, BUILT_IN["standard"])
+        self.assertIsNone(settings.recording)
+        self.assertEqual(settings.logs, LogOptions())
 
     def test_templates(self) -> None:
-        options = self.parse("--ws=0", "--url-template=/a/{id}", "--url-template=/b/{name}/{id}")
-        self.assertEqual(options["templates"].templates, ("/a/{id}", "/b/{name}/{id}"))
-
-    def test_quirks(self) -> None:
-        for name in ("standard", "tolerant", "strict"):
-            self.assertIs(self.parse("--ws=0", f"--quirks={name}")["quirks"], BUILT_IN[name])
-        file = Path(self.mktemp())
-        file.write_text('[[profile]]\nvendor = "ACME"\nrepair = "all"\n')
-        self.assertIsInstance(self.parse("--ws=0", f"--quirks={file}")["quirks"], Quirks)
-        self.assertIn("cannot be read", self.refused("--ws=0", "--quirks=nowhere.toml"))
+        settings = self.parse("--ws=0", "--url-template=/a/{id}", "--url-template=/b/{name}/{id}")
+        self.assertEqual(settings.websocket.templates.templates, ("/a/{id}", "/b/{name}/{id}"))
 
     def test_recording(self) -> None:
-        options = self.parse("--ws=0", "--record=a", "--record-charge-point=B*", "--record-files=2")
-        kept = ("record", "record-charge-points", "record-size", "record-files")
-        self.assertEqual([options[name] for name in kept], ["a", ["B*"], 10485760, 2])
-        self.assertFalse(options["record-hide-id-tokens"])
-        self.assertIsNone(self.parse("--ws=0")["record"])
+        settings = self.parse(
+            "--ws=0", "--record=a", "--record-charge-point=B*", "--record-files=2"
+        )
+        self.assertEqual(
+            settings.recording, Recording(path=Path("a"), charge_points=["B*"], files=2)
+        )
+
+    def test_logs(self) -> None:
+        settings = self.parse(
+            "--ws=0",
+            "--log-level=warn",
+            "--log-level=ocpp_twisted.frames=debug",
+            "--log-format=json",
+            "--log-file=a",
+            "--log-size=2048",
+            "--log-files=2",
+        )
+        levels = {"": LogLevel.warn, "ocpp_twisted.frames": LogLevel.debug}
+        self.assertEqual(
+            settings.logs,
+            LogOptions(levels=levels, format="json", file=Path("a"), size=2048, files=2),
+        )
+
+    def test_quirks(self) -> None:
+        self.assertIs(self.parse("--ws=0", "--quirks=tolerant").quirks, BUILT_IN["tolerant"])
+        profiles = Path(self.mktemp())
+        profiles.write_text('[[profile]]\nreject = "all"\n')
+        quirks = self.parse("--ws=0", f"--quirks={profiles}").quirks
+        treatment = quirks.leniency("1.6").treatment(Kind.SURPLUS_FIELD, "Heartbeat", "$")
+        self.assertIs(treatment, Treatment.REJECT)
 
     def test_two_command_lines_share_nothing(self) -> None:
         self.parse("--ws", "1")
-        self.assertEqual(self.parse("--ws", "2")["ws"], ["tcp:2"])
+        self.assertEqual(self.parse("--ws", "2").ws, ["tcp:2"])
 
     def test_where_files_are_kept(self) -> None:
-        self.assertEqual(self.parse("--ws=0", "--data-dir=here")["data-dir"], Path("here"))
+        self.assertEqual(self.parse("--ws=0", "-d", "here").data_directory, Path("here"))
         for variables, place in (
             ({"STATE_DIRECTORY": "/var/lib/a:/var/lib/b"}, "/var/lib/a"),
             ({"XDG_DATA_HOME": "/share"}, "/share/ocpp_twisted"),
@@ -83,7 +113,7 @@ class AcceptedTests(OptionsTestCase):
             for variable in ("STATE_DIRECTORY", "XDG_DATA_HOME"):
                 self.patch(os, "environ", {**os.environ, variable: ""})
             self.patch(os, "environ", {**os.environ, **variables})
-            self.assertEqual(self.parse("--ws=0")["data-dir"], Path(place))
+            self.assertEqual(self.parse("--ws=0").data_directory, Path(place))
 
 
 class RefusedTests(OptionsTestCase):
@@ -91,7 +121,15 @@ class RefusedTests(OptionsTestCase):
         self.assertIn("there is nothing to listen on: give --ws PORT", self.refused())
 
     def test_neither_a_port_nor_an_endpoint(self) -> None:
-        for wrong in ("nine", "-1", "tcp:nine", "9000:9001", "", "carrier-pigeon:3"):
+        for wrong in (
+            "nine",
+            "-1",
+            "tcp:nine",
+            "9000:9001",
+            "",
+            "carrier-pigeon:3",
+            "systemd:index=0",
+        ):
             self.assertIn("--ws: ", self.refused(f"--ws={wrong}"))
         self.assertEqual(
             self.refused("--wss=65536"),
@@ -130,6 +168,18 @@ class RefusedTests(OptionsTestCase):
             name, value = wrong.split("=")
             self.assertIn(f"{name}: {value!r} is not", self.refused("--ws=0", "--record=a", wrong))
 
+    def test_what_is_no_log(self) -> None:
+        self.assertIn(
+            "--log-level: 'loud' is not a level (debug, ", self.refused("--log-level=loud")
+        )
+        self.assertIn("--log-level: '=info' is not", self.refused("--log-level==info"))
+        self.assertIn("--log-format: 'xml'", self.refused("--ws=0", "--log-format=xml"))
+
+    def test_what_are_no_quirks(self) -> None:
+        self.assertIn(
+            "the quirk profiles in loose cannot be read", self.refused("--ws=0", "--quirks=loose")
+        )
+
     def test_what_is_no_template(self) -> None:
         self.assertIn("--url-template: '/x' is not", self.refused("--ws=0", "--url-template=/x"))
 
@@ -155,6 +205,8 @@ class PrintedTests(OptionsTestCase):
 
     def test_help(self) -> None:
         text = self.prints("--help")
+        for option in OPTIONS:
+            self.assertIn(f"--{option}", text)
         for option in ("--ws=", "--wss=", "--tls-cert=", "--action-plugin=", "--list-plugins"):
             self.assertIn(option, text)
         self.assertIn("Try: twistd -n ocpp --ws 9000 --wss 9443", text)
@@ -165,4 +217,5 @@ class EndpointDescriptionTests(SynchronousTestCase):
         self.assertEqual(endpoint_description("9000"), "tcp:9000")
 
     def test_an_endpoint_stays_as_it_is(self) -> None:
-        self.assertEqual(endpoint_description("unix:/run/ocpp"), "unix:/run/ocpp")
+        for text in ("unix:/run/ocpp", "systemd:domain=INET6:index=1"):
+            self.assertEqual(endpoint_description(text), text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocpp_twisted import v16, v201
+from ocpp_twisted.metrics import Messages
 from ocpp_twisted.plugin import ActionPlugin, after, on, on_result
 from ocpp_twisted.routing import routes
 
@@ -45,6 +46,18 @@ class RoutingTests(SynchronousTestCase):
 
     def test_what_the_first_has_no_handler_for_the_second_answers(self) -> None:
         self.assertEqual(self.routes["Authorize"].request, self.second.answers)
+
+    def test_an_observer_measures_every_handler(self) -> None:
+        messages = Messages()
+        watched = routes(v16.CATALOGUE, [self.first, self.second], messages)
+        for action in ("Heartbeat", "DataTransfer"):
+            self.assertNotEqual(watched[action].request, self.routes[action].request)
+        self.assertIsNone(watched["BootNotification"].request)
+        request = watched["Heartbeat"].request
+        assert request is not None
+        self.assertIsNone(request(1, v16.HeartbeatRequest()))
+        (took,) = [each for each in messages.measures() if each.name == "ocpp_handler_seconds"]
+        self.assertEqual(list(took.values), [("1.6", "Heartbeat")])
 
     def test_what_nobody_handles_has_no_handler(self) -> None:
         self.assertIsNone(self.routes["BootNotification"].request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import socket
@@ -68,13 +69,21 @@ class TwistdTestCase(TestCase):
         plugins.mkdir(parents=True)
         (plugins / "noon.py").write_text(PLUGIN)
 
-    def twistd(self, *arguments: str) -> Process:
-        """Start ``twistd -n ocpp`` in an empty directory but for a ``twisted/plugins`` folder."""
+    def twistd(self, *arguments: str, held: socket.socket | None = None) -> Process:
+        """Start ``twistd -n ocpp`` in an empty directory but for a ``twisted/plugins`` folder.
+
+        :param held: a listening socket to hand over as systemd does (sd_listen_fds(3)).
+        """
         program = Path(sys.executable).with_name("twistd")
         command = [sys.executable, str(program), "-n"]
         if self.reactor_name is not None:
             command.append(f"--reactor={self.reactor_name}")
         command += ["ocpp", *arguments]
+        descriptors = {0: "w", 1: "r", 2: "r"}
+        if held is not None:
+            descriptors[3] = held.fileno()
+            shell = 'LISTEN_FDS=1 LISTEN_FDNAMES=a LISTEN_PID=$$ exec "$@"'
+            command = ["/bin/sh", "-c", shell, "sh", *command]
         package = str(Path(service.__file__).parent.parent)
         process = Process()
         handle = reactor.spawnProcess(
@@ -83,6 +92,7 @@ class TwistdTestCase(TestCase):
             command,
             env=environment(HOME=str(self.directory / "home"), PYTHONPATH=package),
             path=str(self.directory),
+            childFDs=descriptors,
         )
 
         def kill() -> Deferred[int] | None:
@@ -134,6 +144,58 @@ class ServeTests(TwistdTestCase):
         self.assertIn("'/a/b/c/d': 404 no charge point has this URL", process.said)
         process.transport.signalProcess("TERM")
         self.assertEqual(await process.over, 0)
+
+
+class LogTests(TwistdTestCase):
+    async def test_json_into_a_file_with_the_messages(self) -> None:
+        (self.directory / "ocpp.toml").write_text(
+            'ws = 0\naction-plugin = "noon"\ndata-dir = "data"\n'
+            'log-level = "ocpp_twisted.frames=debug"\nlog-format = "json"\nlog-file = "log"\n'
+        )
+        process = self.twistd("--config", "ocpp.toml")
+        log = self.directory / "log"
+
+        def port() -> re.Match[str] | None:
+            return log.exists() and re.search(r"ws://0\.0\.0\.0:(\d+)", log.read_text())
+
+        client = await upgraded(reactor, int((await until(port, reactor, 20))[1]))
+        client.transport.write(frame(HEARTBEAT))
+        await until(client.hears, reactor)
+        process.transport.signalProcess("TERM")
+        await until(lambda: len(client.hears()) == 2, reactor)
+        client.transport.write(close_frame(1001))
+        self.assertEqual(await process.over, 0)
+        self.assertEqual(process.said, "")
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        frames = [line["frame"] for line in lines if line["namespace"] == "ocpp_twisted.frames"]
+        self.assertEqual(frames, [HEARTBEAT, NOON])
+        said = [line["message"] for line in lines if line.get("charge_point") == "CP1"]
+        self.assertEqual(len([text for text in said if "charge point online" in text]), 1)
+        self.assertEqual(len([text for text in said if "connection ended" in text]), 1)
+
+    async def test_a_log_that_cannot_be_written(self) -> None:
+        process = self.twistd("--ws=0", "--log-file=none-such/log")
+        self.assertEqual(await process.over, 1)
+        self.assertIn("ocpp: cannot log into none-such/log: No such file", process.said)
+
+
+class SocketActivationTests(TwistdTestCase):
+    async def test_a_port_that_systemd_holds(self) -> None:
+        held = socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+        self.addCleanup(held.close)
+        ws = "systemd:domain=INET6:index=0"
+        process = self.twistd("--action-plugin=noon", f"--ws={ws}", held=held)
+        await until(lambda: " on ws://" in process.said, reactor, 20)
+        client = await upgraded(reactor, held.getsockname()[1])
+        client.transport.write(frame(HEARTBEAT))
+        await until(client.hears, reactor)
+        self.assertEqual(client.hears(), [NOON])
+
+    async def test_a_port_that_nobody_holds(self) -> None:
+        process = self.twistd("--action-plugin=noon", "--ws=systemd:domain=INET:index=0")
+        self.assertEqual(await process.over, 1)
+        self.assertIn("systemd has not handed over such a socket", process.said)
+        self.assertNotIn("Traceback", process.said)
 
 
 class AsyncioServeTests(ServeTests):

@@ -51,6 +51,7 @@ class OutgoingCall:
 
     __slots__ = (
         "as_json",
+        "begun",
         "deadline",
         "frame",
         "message_id",
@@ -74,6 +75,7 @@ class OutgoingCall:
         self.message_id = message_id
         self.request = request
         self.frame = frame
+        self.begun = now
         self.seconds = seconds
         self.deadline = self.turn_ends = now + seconds
         self.owner = owner

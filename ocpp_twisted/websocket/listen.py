@@ -33,13 +33,21 @@ def listen(
     :param shared: whether other processes may listen on the same port (SO_REUSEPORT): the kernel
         spreads the connections over all of them.
     :returns: a Deferred of the port. Its errback is a `CannotListenError` if the address cannot
-        be had, or a `ConfigurationError` if an endpoint of this kind cannot be shared.
+        be had, or a `ConfigurationError` if an endpoint of this kind cannot be shared, or
+        systemd has handed over no such socket.
     """
     if shared:
         return _listen_shared(reactor, description, factory)
     if description.startswith(("tcp:", "tcp6:")) and "backlog=" not in description:
         description = f"{description}:backlog={_BACKLOG}"
-    port: Deferred[IListeningPort] = serverFromString(reactor, description).listen(factory)
+    try:
+        endpoint = serverFromString(reactor, description)
+    except (IndexError, KeyError) as error:
+        raise ConfigurationError(
+            f"{description}: systemd has not handed over such a socket to this process: start it "
+            "by its socket unit (deploy/ocpp.socket)"
+        ) from error
+    port: Deferred[IListeningPort] = endpoint.listen(factory)
     return port
 
 

@@ -7,6 +7,7 @@ part 4 chapter 3.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +20,13 @@ from autobahn.websocket.compress import (
 )
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IPushProducer,
+    IReactorTime,
+    ISSLTransport,
+)
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -32,7 +39,7 @@ from ocpp_twisted.websocket.fastpath import FastPath
 from ocpp_twisted.websocket.keepalive import KeepAlive
 from ocpp_twisted.websocket.urls import BadId, Templates, UnknownPath
 
-__all__ = ["OCPPServerFactory", "OCPPServerProtocol", "WebSocketOptions"]
+__all__ = ["Counts", "OCPPServerFactory", "OCPPServerProtocol", "WebSocketOptions"]
 
 _log = Logger()
 
@@ -68,6 +75,27 @@ class WebSocketOptions:
     max_message_size: int = 1024 * 1024
 
 
+@dataclass(slots=True)
+class Counts:
+    """What has become of the sockets of a server.
+
+    :ivar open: subprotocol, and ``ws`` or ``wss``, to how many charge points are connected so.
+    :ivar opened: the same since the start.
+    :ivar refused: HTTP status to how many handshakes were refused with it.
+    :ivar failed: WebSocket close code to how many charge points were sent away with it for a
+        breach of the WebSocket protocol: 1009 is a message that was too large.
+    :ivar silent: how many were dropped because they did not answer a ping, or did not read.
+    :ivar late: how many did not finish their handshake in time.
+    """
+
+    open: Counter[tuple[str, str]] = field(default_factory=Counter)
+    opened: Counter[tuple[str, str]] = field(default_factory=Counter)
+    refused: Counter[int] = field(default_factory=Counter)
+    failed: Counter[int] = field(default_factory=Counter)
+    silent: int = 0
+    late: int = 0
+
+
 @implementer(IMessageTransport, IPushProducer)
 class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
     """One WebSocket of a charge point."""
@@ -98,6 +126,9 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The socket has gone."""
         super().connectionLost(reason)
+        if self.wasOpenHandshakeTimeout:
+            self.factory.counts.late += 1
+            _log.warn("handshake not finished in time: {peer}", peer=self.peer)
         # Autobahn's two Deferreds hold this protocol, which would wait for the garbage collector.
         self.is_open = self.is_closed = None
         self.factory.gone(self)
@@ -142,6 +173,7 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         responseHeaders: list[tuple[str, str]] | None = None,
     ) -> None:
         """Refuse before the upgrade, with the reason in the log and in the response's body."""
+        self.factory.counts.refused[code] += 1
         _log.warn(
             "handshake refused: {peer} {target!r}: {code} {reason}",
             peer=self.peer,
@@ -183,6 +215,9 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         self.transport.registerProducer(self, True)
         self.fast_path_opened()
         self.factory.keepalive.watch(self)
+        kind = self._kind()
+        self.factory.counts.open[kind] += 1
+        self.factory.counts.opened[kind] += 1
         self._receiver = self.factory.owner.connection_made(self._identity, subprotocol, self)
 
     def onMessageFrameBegin(self, length: int) -> None:
@@ -234,6 +269,7 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         if self._lingering is not None and self._lingering.active():
             self._lingering.cancel()
         if receiver is not None:
+            self.factory.counts.open[self._kind()] -= 1
             receiver.lost(self._why(wasClean, code, reason))
 
     # -- IMessageTransport --------------------------------------------------------------------
@@ -298,6 +334,7 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         """Drop a peer that is silent after a ping, or does not read what is sent to it."""
         if self._receiving_is_paused:
             return  # we are the ones who do not listen
+        self.factory.counts.silent += 1
         self.wasClean = False
         self.wasNotCleanReason = (
             "it does not read what is sent to it"
@@ -307,6 +344,14 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         self.dropConnection(abort=True)
 
     # -----------------------------------------------------------------------------------------
+
+    def _fail_connection(self, code: int, reason: str) -> None:
+        self.factory.counts.failed[code] += 1
+        super()._fail_connection(code, reason)
+
+    def _kind(self) -> tuple[str, str]:
+        secure = ISSLTransport.providedBy(self.transport)
+        return self.websocket_protocol_in_use or "", "wss" if secure else "ws"
 
     def _closeConnection(self, abort: bool = False) -> None:
         # What is still to be written first (over TLS, the peer's goodbye too) may never be done.
@@ -325,7 +370,7 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
             self.transport.resumeProducing()
 
     def _why(self, wasClean: bool, code: int | None, reason: str | None) -> str:
-        if not wasClean:
+        if not wasClean and not self.failedByMe:  # else what we sent it away for says more
             return str(self.wasNotCleanReason or "the connection broke")
         by = "we" if self.closedByMe else "the charge point"
         code = self.localCloseCode if self.closedByMe else code
@@ -362,6 +407,7 @@ class OCPPServerFactory(WebSocketServerFactory):
     :ivar accepting: whether charge points are let in. Otherwise new sockets are closed at once,
         and a handshake that is under way ends with 503.
     :ivar open: the protocols of all sockets that are open.
+    :ivar counts: what has become of the sockets.
     """
 
     protocol = OCPPServerProtocol
@@ -377,6 +423,7 @@ class OCPPServerFactory(WebSocketServerFactory):
         self.owner = owner
         self.options = options = options if options is not None else WebSocketOptions()
         self.open: set[OCPPServerProtocol] = set()
+        self.counts = Counts()
         self._all_gone: list[Deferred[None]] = []
         self.keepalive = KeepAlive(reactor, options.ping_interval, options.ping_timeout)
         super().__init__(reactor=reactor, server="", protocols=list(owner.subprotocols))

@@ -310,11 +310,16 @@ class LibraryTests(SynchronousTestCase):
     def test_the_server_on_asyncio(self) -> None:
         self.serves("asyncio_server.py")
 
-    def serves(self, listing: str) -> None:
+    def test_the_server_that_a_file_tells(self) -> None:
+        file = Path(self.mktemp())
+        file.write_text('ws = "tcp:0:interface=127.0.0.1"\nlog-format = "json"\n')
+        self.serves("configured_server.py", str(file))
+
+    def serves(self, listing: str, argument: str = "tcp:0:interface=127.0.0.1") -> None:
         """Start it, send a Heartbeat, and stop it as Ctrl-C does."""
         program = [sys.executable, str(LISTINGS / "library" / listing)]
         server = subprocess.Popen(
-            [*program, "tcp:0:interface=127.0.0.1"],
+            [*program, argument],
             stderr=subprocess.PIPE,
             text=True,
             # A shell lets what it runs in the background ignore Ctrl-C, and children inherit it.

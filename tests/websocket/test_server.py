@@ -152,6 +152,8 @@ class RefusalTests(ServerTestCase):
         self.cp1.sends(request()[:20])
         self.clock.advance(self.options.handshake_timeout + 1)
         self.assertTrue(self.cp1.socket.aborted)
+        self.cp1.loses()
+        self.assertEqual(self.factory.counts.late, 1)
 
     def test_when_the_server_stops(self) -> None:
         self.factory.accepting = False
@@ -509,6 +511,13 @@ class EndTests(ServerTestCase):
         _, reason = self.plugin.heard
         return reason
 
+    def test_the_reason_is_ours_also_if_the_peer_says_no_goodbye(self) -> None:
+        self.cp1.sends(b"\x81\x02[]")
+        self.cp1.loses()
+        self.assertEqual(self.ended(), "we closed with 1002: unmasked client-to-server frame")
+        self.assertEqual(self.factory.counts.failed, {1002: 1})
+        self.assertEqual(sum(self.factory.counts.open.values()), 0)
+
     def test_the_charge_point_closes(self) -> None:
         self.cp1.sends(frame(b"\x03\xe8tired", 8))
         self.assertEqual(self.cp1.hears(), [1000])
@@ -553,6 +562,7 @@ class EndTests(ServerTestCase):
         self.cp1.loses()
         self.failureResultOf(waiting, ConnectionLost)
         self.assertEqual(self.ended(), "nothing was heard after a ping")
+        self.assertEqual(self.factory.counts.silent, 1)
 
     def test_any_traffic_counts(self) -> None:
         for _ in range(20):

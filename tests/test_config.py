@@ -1,0 +1,253 @@
+"""The configuration file: what it may hold, and a sentence for everything else."""
+
+from __future__ import annotations
+
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+from twisted.logger import LogLevel
+from twisted.trial.unittest import SynchronousTestCase
+
+from ocpp_twisted import config
+from ocpp_twisted.command_line import Options
+from ocpp_twisted.config import Settings
+from ocpp_twisted.errors import ConfigurationError
+from ocpp_twisted.logs import LogOptions
+from ocpp_twisted.ocppj.leniency import Kind, Treatment
+from ocpp_twisted.options import OPTIONS
+from ocpp_twisted.plugin import ActionPlugin
+from ocpp_twisted.recording.file import Recording
+
+EVERYTHING = """
+ws = [9000, "tcp:9001:interface=127.0.0.1"]
+wss = 9443
+tls-cert = "cert.pem"
+tls-key = "/etc/key.pem"
+reuse-port = true
+data-dir = "data"
+action-plugin = "local"
+active-plugin = []
+url-template = ["/a/{id}", "/b/{name}/{id}"]
+heartbeat-interval = 60
+call-timeout = 5
+ping-interval = 7.5
+ping-timeout = 8
+max-message-size = 2048
+grace = 0
+log-level = ["warn", "ocpp_twisted.frames=debug"]
+log-format = "json"
+log-file = "ocpp.log"
+log-size = 4096
+log-files = 3
+record = "ocpp.jsonl"
+record-charge-point = "DEPOT-*"
+record-size = 1024
+record-files = 1
+record-hide-id-tokens = true
+
+[[quirks.profile]]
+vendor = "Acme"
+reject = "all"
+
+[plugins.local]
+colour = "green"
+"""
+
+
+class FileTestCase(SynchronousTestCase):
+    def file(self, text: str) -> Path:
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        file = directory / "ocpp.toml"
+        file.write_text(text)
+        return file
+
+    def treatment(self, settings: Settings, vendor: str = "Acme") -> Treatment:
+        leniency = settings.quirks.leniency("1.6", vendor)
+        return leniency.treatment(Kind.TIME, "Heartbeat", "$")
+
+
+class AcceptedTests(FileTestCase):
+    def test_everything(self) -> None:
+        named = {line.partition(" =")[0] for line in EVERYTHING.splitlines()}
+        self.assertEqual(set(OPTIONS) - named, {"quirks"})
+        file = self.file(EVERYTHING)
+        here = file.parent
+        settings = config.read(file)
+        self.assertEqual(settings.ws, ["tcp:9000", "tcp:9001:interface=127.0.0.1"])
+        self.assertEqual(settings.wss, ["tcp:9443"])
+        self.assertEqual(settings.tls, (here / "cert.pem", Path("/etc/key.pem")))
+        self.assertTrue(settings.reuse_port)
+        self.assertEqual(settings.data_directory, here / "data")
+        self.assertEqual([plugin.name for plugin in settings.action_plugins], ["local"])
+        self.assertEqual(settings.active_plugins, [])
+        self.assertEqual(settings.websocket.templates.templates, ("/a/{id}", "/b/{name}/{id}"))
+        self.assertEqual(settings.websocket.ping_interval, 7.5)
+        self.assertEqual(settings.websocket.ping_timeout, 8)
+        self.assertEqual(settings.websocket.max_message_size, 2048)
+        self.assertEqual((settings.limits.call_timeout, settings.grace), (5, 0))
+        self.assertEqual(
+            settings.plugin_config, {"local": {"colour": "green", "heartbeat_interval": 60}}
+        )
+        self.assertEqual(
+            settings.logs,
+            LogOptions(
+                levels={"": LogLevel.warn, "ocpp_twisted.frames": LogLevel.debug},
+                format="json",
+                file=here / "ocpp.log",
+                size=4096,
+                files=3,
+            ),
+        )
+        self.assertEqual(
+            settings.recording,
+            Recording(
+                path=here / "ocpp.jsonl",
+                charge_points=["DEPOT-*"],
+                size=1024,
+                files=1,
+                hide_id_tokens=True,
+            ),
+        )
+        self.assertIs(self.treatment(settings), Treatment.REJECT)
+        self.assertIsNot(self.treatment(settings, "Other"), Treatment.REJECT)
+
+    def test_false_is_as_if_it_were_not_there(self) -> None:
+        settings = config.read(self.file("ws = 0\nreuse-port = false\nrecord-hide-id-tokens=false"))
+        self.assertFalse(settings.reuse_port)
+        self.assertIsNone(settings.recording)
+
+    def test_quirks_by_their_name_or_in_a_file_beside_this_one(self) -> None:
+        named = config.read(self.file('ws = 0\nquirks = "strict"'))
+        self.assertIs(self.treatment(named), Treatment.REJECT)
+        file = self.file('ws = 0\nquirks = "quirks.toml"')
+        (file.parent / "quirks.toml").write_text('[[profile]]\nreject = "all"')
+        self.assertIs(self.treatment(config.read(file)), Treatment.REJECT)
+
+    def test_a_program_brings_its_own_plugins(self) -> None:
+        class Mine(ActionPlugin):
+            name = "mine"
+
+        mine = Mine()
+        file = self.file("ws = 0\n[plugins.mine]\na.b = [1, 2]")
+        settings = config.read(file, action_plugins=[mine])
+        self.assertEqual(settings.action_plugins, [mine])
+        self.assertEqual(settings.plugin_config["mine"], {"a": {"b": [1, 2]}})
+
+
+class RefusedTests(FileTestCase):
+    def refused(self, text: str) -> str:
+        file = self.file(text)
+        error = self.assertRaises(ConfigurationError, config.read, file)
+        return str(error).replace(str(file), "ocpp.toml")
+
+    def test_unknown_keys(self) -> None:
+        for key, meant in (
+            ("heartbeat_interval", "heartbeat-interval"),
+            ("tls-sert", "tls-cert"),
+            ("plugin", "plugins"),
+        ):
+            self.assertEqual(
+                self.refused(f"ws = 0\n{key} = 1"),
+                f"ocpp.toml: there is no option {key!r}; is it {meant!r} that you mean?",
+            )
+        self.assertIn("there is no option 'xyz'; there are: action-plugin, ", self.refused("xyz=1"))
+
+    def test_wrong_types(self) -> None:
+        for text, why in (
+            ("ws = 9000.5", "ws is a port (9000) or a string, or a list of these, not 9000.5"),
+            ("ws = true", "ws is a port (9000) or a string, or a list of these, not True"),
+            ('grace = "10"', "grace is a number, not '10'"),
+            ("grace = [1]", "grace is a number, not [1]"),
+            ("reuse-port = 1", "reuse-port is true or false, not 1"),
+            ("data-dir = 1", "data-dir is a string, not 1"),
+            ("log-level = [1]", "log-level is a string, or a list of these, not [1]"),
+            ("ws = {a = 1}", "ws is a port (9000) or a string, or a list of these, not {'a': 1}"),
+        ):
+            self.assertEqual(self.refused(text), f"ocpp.toml: {why}")
+
+    def test_wrong_values(self) -> None:
+        self.assertEqual(
+            self.refused("ws = 0\nheartbeat-interval = 0.5"),
+            "ocpp.toml: heartbeat-interval: '0.5' is not a number of whole seconds, 1 or more",
+        )
+        self.assertIn("ocpp.toml: ws: 65536 is no port", self.refused("ws = 65536"))
+        self.assertIn("ocpp.toml: grace: 'nan' is not", self.refused("ws = 0\ngrace = nan"))
+        self.assertIn("ocpp.toml: url-template: ", self.refused('ws = 0\nurl-template = "/x"'))
+        self.assertIn("there is nothing to listen on", self.refused("ws = []"))
+
+    def test_quirks(self) -> None:
+        self.assertIn(
+            'ocpp.toml: quirks, profile 1: "vendo" is not known',
+            self.refused('ws = 0\n[[quirks.profile]]\nvendo = "Acme"'),
+        )
+        self.assertIn("loose cannot be read", self.refused('ws = 0\nquirks = "loose"'))
+
+    def test_tables_of_plugins(self) -> None:
+        self.assertEqual(
+            self.refused("ws = 0\n[plugins.lokal]"),
+            "ocpp.toml: [plugins.lokal]: there is no plug-in 'lokal'; is it 'local' that you mean?",
+        )
+        self.assertIn("plugins holds a table for each", self.refused("ws = 0\nplugins = 1"))
+        self.assertIn("plugins holds a table for each", self.refused("ws = 0\nplugins.local = 1"))
+        self.assertIn(
+            "[plugins.local]: heartbeat_interval is an option of its own: write heartbeat-interval",
+            self.refused("ws = 0\n[plugins.local]\nheartbeat_interval = 1"),
+        )
+
+    def test_what_cannot_be_read(self) -> None:
+        self.assertIn("ocpp.toml is not TOML: ", self.refused("ws = "))
+        error = self.assertRaises(ConfigurationError, config.read, "none-such.toml")
+        self.assertEqual(str(error), "cannot read none-such.toml: No such file or directory")
+        file = self.file("")
+        file.write_bytes(b"\xff")
+        error = self.assertRaises(ConfigurationError, config.read, file)
+        self.assertIn("ocpp.toml is not UTF-8", str(error))
+
+
+class CommandLineTests(FileTestCase):
+    def parse(self, *arguments: str) -> Settings:
+        options = Options()
+        options.parseOptions(arguments)
+        return options.settings
+
+    def test_the_command_line_wins_wherever_it_names_the_file(self) -> None:
+        file = self.file('ws = [1, 2]\ngrace = 1\ncall-timeout = 2\ndata-dir = "a"')
+        for arguments in (
+            ("--ws=3", "--grace=4", f"--config={file}"),
+            (f"--config={file}", "--ws=3", "--grace=4"),
+        ):
+            settings = self.parse(*arguments)
+            self.assertEqual((settings.ws, settings.grace), (["tcp:3"], 4))
+            self.assertEqual(settings.limits.call_timeout, 2)
+            self.assertEqual(settings.data_directory, file.parent / "a")
+        self.assertEqual(self.parse(f"--config={file}", "--data-dir=b").data_directory, Path("b"))
+
+    def test_quirks_on_the_command_line_win_over_profiles(self) -> None:
+        file = self.file('ws = 0\n[[quirks.profile]]\nreject = "all"')
+        self.assertIs(self.treatment(self.parse(f"--config={file}")), Treatment.REJECT)
+        tolerant = self.parse(f"--config={file}", "--quirks=tolerant")
+        self.assertIs(self.treatment(tolerant), Treatment.REPAIR)
+
+    def test_the_sentence_says_where(self) -> None:
+        file = self.file("ws = 0\ngrace = -1")
+        error = self.assertRaises(SystemExit, self.parse, f"--config={file}")
+        self.assertIn(f"twistd ocpp: {file}: grace: '-1' is not", str(error))
+        error = self.assertRaises(SystemExit, self.parse, f"--config={file}", "--grace=-2")
+        self.assertIn("twistd ocpp: --grace: '-2' is not", str(error))
+
+    def check(self, *arguments: str) -> str:
+        with redirect_stdout(StringIO()) as out:
+            error = self.assertRaises(SystemExit, self.parse, "--check-config", *arguments)
+        return out.getvalue() or str(error)
+
+    def test_a_file_that_is_only_checked(self) -> None:
+        file = self.file("ws = 0")
+        self.assertEqual(self.check(f"--config={file}"), f"{file} is good\n")
+        self.assertEqual(self.check("--ws=0"), "the configuration is good\n")
+        self.assertIn("there is nothing to listen on", self.check())
+        file = self.file('wss = 0\ntls-cert = "a.pem"\ntls-key = "b.pem"')
+        self.assertIn(
+            f"cannot read the certificate {file.parent}/a.pem", self.check(f"--config={file}")
+        )
