@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ocpp_twisted import quirks
+from ocpp_twisted.data_directory import data_directory
 from ocpp_twisted.discovery import available, choose
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.interfaces import IActionPlugin, IActiveCallPlugin
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.logs import LogOptions
-from ocpp_twisted.options import OPTIONS, Option
+from ocpp_twisted.options import OPTIONS, RECORDS, Option
 from ocpp_twisted.quirks import Quirks
 from ocpp_twisted.recording.file import Recording
+from ocpp_twisted.records import IRecords
 from ocpp_twisted.websocket.server import WebSocketOptions
 from ocpp_twisted.websocket.urls import DEFAULT_TEMPLATES, Templates
 
@@ -198,18 +200,25 @@ def make(
             raise ConfigurationError(f"--{kind} {twice[0]} is given twice")
     if action_plugins is None:
         action_plugins = choose(IActionPlugin, value["action-plugin"] or ["local"])
+    http = _http(value)
     if active_plugins is None:
-        active_plugins = choose(IActiveCallPlugin, value["active-plugin"])
-    names = [plugin.name for plugin in (*action_plugins, *active_plugins)]
+        names = value["active-plugin"]
+        if http and "http" not in names:
+            names = [*names, "http"]
+        active_plugins = choose(IActiveCallPlugin, names)
+    plugins = [*action_plugins, *active_plugins]
+    directory = value["data-dir"] or data_directory()
+    if value["store"] is None:
+        value["store"] = f"sqlite:///{directory.absolute() / 'records.db'}"
     return Settings(
         ws=value["ws"],
         wss=value["wss"],
         tls=_tls(value),
         reuse_port=value["reuse-port"],
-        data_directory=value["data-dir"] or _data_directory(),
+        data_directory=directory,
         action_plugins=action_plugins,
         active_plugins=active_plugins,
-        plugin_config=_plugin_config(document, value, names),
+        plugin_config=_plugin_config(document, value, plugins, http),
         websocket=WebSocketOptions(
             templates=_templates(value["url-template"], given.get("url-template")),
             ping_interval=value["ping-interval"],
@@ -283,10 +292,14 @@ def _recording(value: Mapping[str, Any]) -> Recording | None:
 
 
 def _plugin_config(
-    document: Document, value: Mapping[str, Any], chosen: Iterable[str]
+    document: Document, value: Mapping[str, Any], chosen: Iterable[Any], http: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """The plug-ins' tables, and in them the options that are for a plug-in."""
-    known = {*chosen, *(plugin.name for plugin in available())} if document.plugins else set()
+    names = {plugin.name: plugin for plugin in chosen}
+    known = set(names)
+    if document.plugins:
+        known.update(plugin.name for plugin in available())
+    keeping = [name for name, plugin in names.items() if IRecords.providedBy(plugin)]
     for name in document.plugins:
         if name not in known:
             raise ConfigurationError(
@@ -298,21 +311,35 @@ def _plugin_config(
         if option.plugin is None:
             continue
         plugin, key = option.plugin
-        if key in config.setdefault(plugin, {}):
-            raise ConfigurationError(
-                f"{document.where}: [plugins.{plugin}]: {key} is an option of its own: "
-                f"write {name} = ... before the first table"
-            )
-        config[plugin][key] = value[name]
+        for each in keeping if plugin == RECORDS else [plugin]:
+            if key in config.setdefault(each, {}):
+                raise ConfigurationError(
+                    f"{document.where}: [plugins.{each}]: {key} is an option of its own: "
+                    f"write {name} = ... before the first table"
+                )
+            config[each][key] = value[name]
+    if http:
+        config["http"] = {**config.get("http", {}), **http}
     return config
 
 
-def _data_directory() -> Path:
-    """Where a service may keep things: systemd's word for it, or the user's own place."""
-    if state := os.environ.get("STATE_DIRECTORY"):
-        return Path(state.partition(":")[0])
-    share = os.environ.get("XDG_DATA_HOME")
-    return (Path(share) if share else Path.home() / ".local" / "share") / "ocpp_twisted"
+def _http(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of the plug-in http, which --http chooses."""
+    file = value["http-token-file"]
+    if value["http"] is None:
+        if file or value["http-cors"]:
+            raise ConfigurationError("--http-... is for --http: add --http PORT")
+        return {}
+    config = {"listen": value["http"], "origins": value["http-cors"]}
+    if file is not None:
+        try:
+            config["token"] = file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            text = f"--http-token-file: cannot read {file}: {error.strerror}"
+            raise ConfigurationError(text) from error
+    elif token := os.environ.get("OCPP_TOKEN"):
+        config["token"] = token
+    return config
 
 
 def _suggestion(word: str, known: Iterable[str]) -> str:

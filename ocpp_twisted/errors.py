@@ -7,6 +7,7 @@
      +-- LocalProtocolError        we: this program asked for something that OCPP does not allow
      +-- RemoteProtocolError       the peer: it sent something that OCPP does not allow
      |    +-- InvalidResponse      ... as the answer to a call of ours (also a CallFailed)
+     +-- RecordsUnavailable        the store of records cannot be read or written now
      +-- CallFault                 the business: the CALL is answered with this CALLERROR
      +-- CallFailed                a call of ours has no CALLRESULT
           +-- CallErrorReceived    the peer answered it with a CALLERROR
@@ -42,6 +43,7 @@ __all__ = [
     "NotConnected",
     "OCPPError",
     "QueueFull",
+    "RecordsUnavailable",
     "RemoteProtocolError",
 ]
 
@@ -81,6 +83,10 @@ class LocalProtocolError(OCPPError):
 
 class RemoteProtocolError(OCPPError):
     """The peer sent something that OCPP does not allow."""
+
+
+class RecordsUnavailable(OCPPError):
+    """The store of records cannot be read or written now; nothing was changed. Try again later."""
 
 
 class CallFault(OCPPError):

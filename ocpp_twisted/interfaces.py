@@ -337,9 +337,9 @@ class IOperations(Interface):
     def answer(path: str) -> tuple[int, str, bytes] | None:
         """The answer to GET ``/metrics``, ``/healthz`` or ``/readyz``.
 
-        :returns: HTTP status, content type and body; None for any other path. ``/healthz`` is 200
-            as long as the process serves at all. ``/readyz`` is 503 while it starts or stops or a
-            plug-in is in trouble; the body says why.
+        :returns: HTTP status, content type and body; None for any other path. Both health
+            paths are 503 while a plug-in is in trouble, ``/readyz`` also while the server starts
+            or stops; the body says why.
         """
 
 

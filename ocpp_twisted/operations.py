@@ -49,13 +49,14 @@ class Operations:
         """See `IOperations.answer`."""
         if path == "/metrics":
             return 200, _METRICS, self._metrics.render()
+        if path not in ("/healthz", "/readyz"):
+            return None
+        trouble = {name: text for name, text in self._trouble().items() if text}
         if path == "/healthz":
-            return 200, _JSON, msgspec.json.encode({"healthy": True})
-        if path == "/readyz":
-            trouble = {name: text for name, text in self._trouble().items() if text}
-            body = msgspec.json.encode({"ready": not trouble, "trouble": trouble})
-            return (503 if trouble else 200), _JSON, body
-        return None
+            trouble.pop("server", None)  # to start and to stop is healthy
+        word = "healthy" if path == "/healthz" else "ready"
+        body = msgspec.json.encode({word: not trouble, "trouble": trouble})
+        return (503 if trouble else 200), _JSON, body
 
     def _trouble(self) -> Mapping[str, str]:
         """A sentence for each part that has one: ``server``, and plug-ins by their names."""

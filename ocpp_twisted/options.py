@@ -12,13 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 from twisted.internet.endpoints import serverFromString
 
 from ocpp_twisted.logs import FORMATS, level
 from ocpp_twisted.quirks import BUILT_IN, Quirks
 
-__all__ = ["OPTIONS", "Option", "endpoint_description"]
+__all__ = ["OPTIONS", "RECORDS", "Option", "endpoint_description"]
+
+
+#: See `Option.plugin`.
+RECORDS = "whatever keeps records"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +37,8 @@ class Option:
     :ivar default: text that holds if nothing is given; None if there is none.
     :ivar several: whether it may be given several times. Its value is a list then.
     :ivar short: its letter on the command line.
-    :ivar plugin: the plug-in that it is for, and the key of that plug-in's configuration.
+    :ivar plugin: the plug-in that it is for, and the key of that plug-in's configuration. `RECORDS`
+        stands for whatever keeps records: it may be ``local``, or a subclass by another name.
     """
 
     help: str
@@ -70,6 +76,18 @@ def endpoint_description(text: str) -> str:
             f"{text!r} is neither a port (9000) nor a Twisted endpoint "
             f"(tcp:9000:interface=127.0.0.1): {error}"
         ) from error
+    return text
+
+
+def _http_description(text: str) -> str:
+    description = endpoint_description(text)
+    return f"{description}:interface=127.0.0.1" if text.isdecimal() else description
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or text != f"{parts.scheme}://{parts.netloc}":
+        raise ValueError(f"{text!r} is no origin: write it like https://depot.example")
     return text
 
 
@@ -142,6 +160,22 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             "the charge points over the processes.",
             types=_FLAG,
         ),
+        "http": Option(
+            help="Serve commands and records over HTTP: a port (8080) of this machine only, or a "
+            "Twisted endpoint (docs/http.md).",
+            check=_http_description,
+            types=_PORT,
+        ),
+        "http-token-file": Option(
+            help="File that holds the token for --http. [default: OCPP_TOKEN; or, beyond this "
+            "machine, one that is made and kept in the data directory]",
+            check=Path,
+        ),
+        "http-cors": Option(
+            help="Let web pages of an origin (https://depot.example) use --http. [default: none]",
+            check=_origin,
+            several=True,
+        ),
         "data-dir": Option(
             help="Where files are kept. [default: $STATE_DIRECTORY, else "
             "~/.local/share/ocpp_twisted]",
@@ -172,7 +206,24 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             check=_whole_seconds,
             types=_NUMBER,
             default="300",
-            plugin=("local", "heartbeat_interval"),
+            plugin=(RECORDS, "heartbeat_interval"),
+        ),
+        "store": Option(
+            help="Where the plug-in local keeps its records: postgresql://USER@HOST/DATABASE or "
+            "sqlite:////FILE. [default: records.db in the data directory]",
+            plugin=(RECORDS, "store"),
+        ),
+        "authorize": Option(
+            help="Which tags may charge: those that are known, or also all others (open).",
+            check=_one_of("known", "open"),
+            default="known",
+            plugin=(RECORDS, "authorize"),
+        ),
+        "charge-points": Option(
+            help="Which charge points are accepted when they boot: any, or those that are known.",
+            check=_one_of("any", "known"),
+            default="any",
+            plugin=(RECORDS, "charge_points"),
         ),
         "call-timeout": Option(
             help="Seconds a charge point has to answer a call.",

@@ -30,11 +30,13 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
+from ocpp_twisted.attached import IAttached, Surroundings
 from ocpp_twisted.central_system import CentralSystem
 from ocpp_twisted.command_line import Options
 from ocpp_twisted.config import Settings
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.garbage import settle
+from ocpp_twisted.hub import Herald, Hub
 from ocpp_twisted.interfaces import IConnectionOwner, IShowsOperations
 from ocpp_twisted.logs import log_frame, observer
 from ocpp_twisted.measuring import Counted
@@ -43,7 +45,9 @@ from ocpp_twisted.operations import Operations, certificate_days, of_sockets
 from ocpp_twisted.recording.file import RecordingFile
 from ocpp_twisted.recording.redaction import Pseudonyms
 from ocpp_twisted.recording.tap import Tap
+from ocpp_twisted.records import IRecords
 from ocpp_twisted.versions import CATALOGUES
+from ocpp_twisted.watch import Watch
 from ocpp_twisted.websocket.listen import listen
 from ocpp_twisted.websocket.server import OCPPServerFactory
 from ocpp_twisted.websocket.tls import TLSFactory, development_certificate, server_context
@@ -57,6 +61,7 @@ class Server(Service):
     """Listens for charge points from `startService` to `stopService`.
 
     :ivar central_system: knows the charge points, and calls them.
+    :ivar hub: where plug-ins that are `IAttached` publish and listen.
     :ivar operations: how it is; None if `Settings.measured` is false and no plug-in shows it.
     :raises ConfigurationError: if the certificate cannot be used.
     """
@@ -65,8 +70,11 @@ class Server(Service):
         self.settings = settings
         showing = any(IShowsOperations.providedBy(plugin) for plugin in settings.plugins)
         self._messages = Messages() if showing or settings.measured else None
+        self.hub = Hub()
+        self._attached = [plugin for plugin in settings.plugins if IAttached.providedBy(plugin)]
+        heralds = [Herald(self.hub)] if self._attached else []
         self.central_system = CentralSystem(
-            settings.action_plugins,
+            [*settings.action_plugins, *heralds],
             reactor,
             limits=settings.limits,
             quirks=settings.quirks,
@@ -74,6 +82,9 @@ class Server(Service):
         )
         self._reactor = reactor
         owner: IConnectionOwner = self.central_system
+        self._watch: Watch | None = None
+        if any(plugin.sees_messages for plugin in self._attached):
+            owner = self._watch = Watch(owner, self.hub)
         self._recording: RecordingFile | None = None
         if (recording := settings.recording) is not None:
             self._recording = RecordingFile(recording, reactor)
@@ -225,6 +236,9 @@ class Server(Service):
 
     @inlineCallbacks
     def _start_plugins(self) -> Generator[Any, Any, None]:
+        surroundings = self._surroundings()
+        for plugin in self._attached:
+            plugin.attach(surroundings)
         for plugin in self.settings.plugins:
             config = self.settings.plugin_config.get(plugin.name, {})
             try:
@@ -237,6 +251,15 @@ class Server(Service):
                 raise ConfigurationError(text) from error
             if not self.running:
                 raise CancelledError  # which this plug-in has taken no notice of
+
+    def _surroundings(self) -> Surroundings:
+        plugins = self.settings.action_plugins
+        return Surroundings(
+            hub=self.hub,
+            records=next((one for one in plugins if IRecords.providedBy(one)), None),
+            messages=self._watch.recent.of if self._watch is not None else lambda identity: (),
+            data_directory=self.settings.data_directory,
+        )
 
     def _stop_plugins(self, plugins: Sequence[Any]) -> Deferred[Any]:
         def stopped(failure: Failure, name: str) -> None:

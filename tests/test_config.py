@@ -30,6 +30,12 @@ action-plugin = "local"
 active-plugin = []
 url-template = ["/a/{id}", "/b/{name}/{id}"]
 heartbeat-interval = 60
+store = "sqlite:////records.db"
+authorize = "open"
+charge-points = "known"
+http = 8080
+http-token-file = "token"
+http-cors = "https://depot.example"
 call-timeout = 5
 ping-interval = 7.5
 ping-timeout = 8
@@ -74,6 +80,7 @@ class AcceptedTests(FileTestCase):
         self.assertEqual(set(OPTIONS) - named, {"quirks"})
         file = self.file(EVERYTHING)
         here = file.parent
+        (here / "token").write_text("secret")
         settings = config.read(file)
         self.assertEqual(settings.ws, ["tcp:9000", "tcp:9001:interface=127.0.0.1"])
         self.assertEqual(settings.wss, ["tcp:9443"])
@@ -81,14 +88,28 @@ class AcceptedTests(FileTestCase):
         self.assertTrue(settings.reuse_port)
         self.assertEqual(settings.data_directory, here / "data")
         self.assertEqual([plugin.name for plugin in settings.action_plugins], ["local"])
-        self.assertEqual(settings.active_plugins, [])
+        self.assertEqual([plugin.name for plugin in settings.active_plugins], ["http"])
         self.assertEqual(settings.websocket.templates.templates, ("/a/{id}", "/b/{name}/{id}"))
         self.assertEqual(settings.websocket.ping_interval, 7.5)
         self.assertEqual(settings.websocket.ping_timeout, 8)
         self.assertEqual(settings.websocket.max_message_size, 2048)
         self.assertEqual((settings.limits.call_timeout, settings.grace), (5, 0))
         self.assertEqual(
-            settings.plugin_config, {"local": {"colour": "green", "heartbeat_interval": 60}}
+            settings.plugin_config,
+            {
+                "local": {
+                    "colour": "green",
+                    "heartbeat_interval": 60,
+                    "store": "sqlite:////records.db",
+                    "authorize": "open",
+                    "charge_points": "known",
+                },
+                "http": {
+                    "listen": "tcp:8080:interface=127.0.0.1",
+                    "origins": ["https://depot.example"],
+                    "token": "secret",
+                },
+            },
         )
         self.assertEqual(
             settings.logs,

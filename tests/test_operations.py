@@ -64,21 +64,24 @@ class OperationsTests(SynchronousTestCase):
         verifyObject(IOperations, self.operations)
 
     def test_all_is_well(self) -> None:
-        self.assertEqual(self.get("/healthz"), (200, {"healthy": True}))
+        self.assertEqual(self.get("/healthz"), (200, {"healthy": True, "trouble": {}}))
         self.assertEqual(self.get("/readyz"), (200, {"ready": True, "trouble": {}}))
 
     def test_a_plugin_in_trouble(self) -> None:
         self.store.wrong = "the disk is full"
         expected = {"ready": False, "trouble": {"store": "the disk is full"}}
         self.assertEqual(self.get("/readyz"), (503, expected))
-        self.assertEqual(self.get("/healthz")[0], 200)
+        expected = {"healthy": False, "trouble": {"store": "the disk is full"}}
+        self.assertEqual(self.get("/healthz"), (503, expected))
         self.store.wrong = ""
+        self.assertEqual(self.get("/healthz")[0], 200)
         self.assertEqual(self.get("/readyz")[0], 200)
 
     def test_a_server_that_lets_nobody_in(self) -> None:
         self.obstacle = "it stops"
         expected = {"ready": False, "trouble": {"server": "it stops"}}
         self.assertEqual(self.get("/readyz"), (503, expected))
+        self.assertEqual(self.get("/healthz")[0], 200)
 
     def test_a_plugin_that_cannot_even_say_so(self) -> None:
         def fails() -> str:

@@ -52,7 +52,15 @@ class AcceptedTests(OptionsTestCase):
 
     def test_what_holds_if_nothing_is_said(self) -> None:
         settings = self.parse("--ws", "9000")
-        self.assertEqual(settings.plugin_config, {"local": {"heartbeat_interval": 300}})
+        self.assertEqual(
+            settings.plugin_config["local"],
+            {
+                "heartbeat_interval": 300,
+                "store": f"sqlite:///{settings.data_directory.absolute() / 'records.db'}",
+                "authorize": "known",
+                "charge_points": "any",
+            },
+        )
         self.assertEqual((settings.limits, settings.grace), (Limits(), 10))
         websocket, standard = settings.websocket, WebSocketOptions()
         self.assertEqual(replace(websocket, templates=standard.templates), standard)
@@ -62,6 +70,12 @@ class AcceptedTests(OptionsTestCase):
         self.assertIs(settings.quirks, BUILT_IN["standard"])
         self.assertIsNone(settings.recording)
         self.assertEqual(settings.logs, LogOptions())
+
+    def test_records(self) -> None:
+        settings = self.parse("--ws=0", "--store=a", "--authorize=open", "--charge-points=known")
+        local = settings.plugin_config["local"]
+        self.assertEqual(local["store"], "a")
+        self.assertEqual((local["authorize"], local["charge_points"]), ("open", "known"))
 
     def test_templates(self) -> None:
         settings = self.parse("--ws=0", "--url-template=/a/{id}", "--url-template=/b/{name}/{id}")
@@ -98,6 +112,28 @@ class AcceptedTests(OptionsTestCase):
         quirks = self.parse("--ws=0", f"--quirks={profiles}").quirks
         treatment = quirks.leniency("1.6").treatment(Kind.SURPLUS_FIELD, "Heartbeat", "$")
         self.assertIs(treatment, Treatment.REJECT)
+
+    def test_http(self) -> None:
+        self.patch(os, "environ", {**os.environ, "OCPP_TOKEN": ""})
+        settings = self.parse("--ws=0", "--http=8080", "--http-cors=https://depot.example")
+        self.assertEqual([plugin.name for plugin in settings.active_plugins], ["http"])
+        self.assertEqual(
+            settings.plugin_config["http"],
+            {"listen": "tcp:8080:interface=127.0.0.1", "origins": ["https://depot.example"]},
+        )
+        file = Path(self.mktemp())
+        file.write_text("secret\n")
+        settings = self.parse(
+            "--ws=0", "--active-plugin=http", "--http=tcp:1", f"--http-token-file={file}"
+        )
+        self.assertEqual([plugin.name for plugin in settings.active_plugins], ["http"])
+        self.assertEqual(
+            settings.plugin_config["http"], {"listen": "tcp:1", "origins": [], "token": "secret"}
+        )
+        os.environ["OCPP_TOKEN"] = "other"
+        settings = self.parse("--ws=0", "--http=1")
+        self.assertEqual(settings.plugin_config["http"]["token"], "other")
+        self.assertNotIn("http", self.parse("--ws=0").plugin_config)
 
     def test_two_command_lines_share_nothing(self) -> None:
         self.parse("--ws", "1")
@@ -140,6 +176,11 @@ class RefusedTests(OptionsTestCase):
         self.assertIn("option --wsss not recognized", self.refused("--wsss=1"))
         self.assertIn("Wrong number of arguments", self.refused("--ws=0", "extra"))
 
+    def test_who_is_neither_known_nor_all(self) -> None:
+        for option, words in (("authorize", "known, open"), ("charge-points", "any, known")):
+            text = self.refused("--ws=0", f"--{option}=some")
+            self.assertIn(f"--{option}: 'some' is not one of: {words}", text)
+
     def test_what_is_no_number(self) -> None:
         for option in ("grace", "ping-interval", "call-timeout"):
             for wrong in ("soon", "-1", "nan", "inf"):
@@ -160,6 +201,16 @@ class RefusedTests(OptionsTestCase):
         self.assertIn("go together", self.refused("--wss=0", "--tls-cert=a"))
         self.assertIn("go together", self.refused("--wss=0", "--tls-key=a"))
         self.assertIn("add --wss PORT", self.refused("--ws=0", "--tls-cert=a", "--tls-key=b"))
+
+    def test_what_is_no_http(self) -> None:
+        for option in ("--http-cors=https://depot.example", "--http-token-file=a"):
+            self.assertIn("add --http PORT", self.refused("--ws=0", option))
+        self.assertIn("--http: ", self.refused("--ws=0", "--http=nine"))
+        for origin in ("depot.example", "https://depot.example/", "ftp://a", "*", "null"):
+            refused = self.refused("--ws=0", "--http=1", f"--http-cors={origin}")
+            self.assertIn("is no origin", refused)
+        missing = self.refused("--ws=0", "--http=1", "--http-token-file=/nowhere/token")
+        self.assertIn("--http-token-file: ", missing)
 
     def test_what_is_no_recording(self) -> None:
         for option in ("--record-charge-point=*", "--record-hide-id-tokens"):

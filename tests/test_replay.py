@@ -31,6 +31,7 @@ from ocpp_twisted.plugins.local import LocalPlugin
 from ocpp_twisted.recording.lines import Line, encode
 from ocpp_twisted.recording.redaction import Pseudonyms
 from ocpp_twisted.recording.tap import Tap
+from ocpp_twisted.records import Transaction
 from ocpp_twisted.replay import Report, replay
 from ocpp_twisted.replay.comparison import difference
 from tests.support import HEARTBEAT, MemoryTransport, environment
@@ -111,6 +112,20 @@ class Asker(LocalPlugin):
     @on_result(v16.GetConfigurationRequest, v16.ResetRequest)
     def hears(self, charge_point, request, outcome):
         self.heard.append(outcome)
+
+
+class Remembering(LocalPlugin):
+    """Still knows at its end what it has kept; gives out other ids than a new one."""
+
+    transactions: tuple[Transaction, ...] = ()
+
+    def start(self, caller, config):
+        super().start(caller, config)
+        self.new_id()
+
+    def stop(self):
+        self.list_transactions().addCallback(lambda page: setattr(self, "transactions", page.items))
+        return super().stop()
 
 
 BOOT = '[2,"b","BootNotification",{"chargePointModel":"m","chargePointVendor":"v"}]'
@@ -227,17 +242,17 @@ class AnswerTests(ReplayTestCase):
         self.same(recorder.data, never)
 
     def test_transaction_ids_are_translated(self) -> None:
-        recorder = Recorder(LocalPlugin(now=lambda: datetime(2026, 1, 1, tzinfo=UTC)))
+        recorder = Recorder(LocalPlugin())
         charge_point = recorder.online()
         charge_point.receive(START.encode())
         (answer,) = recorder.transport.sent
         number = json.loads(answer)[2]["transactionId"]
         charge_point.receive((STOP % number).encode())
-        plugin = LocalPlugin(now=lambda: datetime(2026, 2, 1, tzinfo=UTC))
+        plugin = Remembering()
         self.same(recorder.data, plugin)
-        (transaction,) = plugin.transactions.of("CP1")
-        self.assertNotEqual(transaction.id, number)
-        self.assertEqual(transaction.meter_stop, 1)
+        (transaction,) = plugin.transactions
+        self.assertNotEqual(transaction.transactionId, number)
+        self.assertEqual(transaction.meterStop, 1)
 
     def test_transaction_ids_that_do_not_agree(self) -> None:
         """The recorded server knew the retry of a StartTransaction; this one does not."""
@@ -251,7 +266,7 @@ class AnswerTests(ReplayTestCase):
             def start_transaction(self, charge_point, request):
                 return v16.StartTransactionResponse(
                     transactionId=next(numbers),
-                    idTagInfo=v16.IdTagInfo(status=v16.AuthorizationStatus.Accepted),
+                    idTagInfo=v16.IdTagInfo(status=v16.AuthorizationStatus.Invalid),
                 )
 
         (found,) = self.played(recorder.data, Forgetful()).differences
@@ -403,14 +418,14 @@ class CallTests(ReplayTestCase):
         charge_point.receive(f'[3,"{recorder.called()}",{{"status":"Accepted"}}]'.encode())
         heard = []
 
-        class Listener(LocalPlugin):
+        class Listener(Remembering):
             @on_result(v16.RemoteStopTransactionRequest)
             def stopped(self, charge_point, request, outcome):
                 heard.append(request.transactionId)
 
-        plugin = Listener(now=lambda: datetime(2026, 2, 1, tzinfo=UTC))
+        plugin = Listener()
         self.same(recorder.data, plugin)
-        self.assertEqual(heard, [plugin.transactions.of("CP1")[0].id])
+        self.assertEqual(heard, [plugin.transactions[0].transactionId])
 
 
 class DifferenceTests(SynchronousTestCase):

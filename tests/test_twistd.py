@@ -11,8 +11,9 @@ from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.error import ProcessTerminated
-from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.protocol import ProcessProtocol, Protocol
 from twisted.trial.unittest import TestCase
 
 from ocpp_twisted import service
@@ -57,6 +58,23 @@ class Process(ProcessProtocol):
         if isinstance(value, ProcessTerminated):
             self.exit_code = value.exitCode if value.signal is None else -value.signal
         self.over.callback(self.exit_code)
+
+
+class Asks(Protocol):
+    """Asks a port for the charge points over HTTP."""
+
+    def connectionMade(self) -> None:
+        self.received = b""
+        self.answer: Deferred[bytes] = Deferred()
+        self.transport.write(
+            b"GET /api/v1/charge-points HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+
+    def connectionLost(self, reason) -> None:
+        self.answer.callback(self.received)
 
 
 class TwistdTestCase(TestCase):
@@ -135,6 +153,17 @@ class ServeTests(TwistdTestCase):
             self.assertEqual(process.said.count("FOR DEVELOPMENT ONLY"), 1)
             left = sorted(path.name for path in self.directory.iterdir())
             self.assertEqual(left, ["data", "twisted"])
+
+    async def test_http_stays_on_this_machine(self) -> None:
+        process, (ws,) = await self.serving("--ws", "0", "--http", "0")
+        (port,) = re.findall(r"HTTP on http://127\.0\.0\.1:(\d+)\n", process.said)
+        for asked, status in ((ws, b"426"), (int(port), b"200")):
+            client = await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", asked), Asks())
+            self.assertEqual((await client.answer)[9:12], status)
+        process.transport.signalProcess("TERM")
+        self.assertEqual(await process.over, 0, process.said)
+        self.assertNotIn("Traceback", process.said)
+        self.assertIn("active plug-ins: http", process.said)
 
     async def test_a_handshake_that_is_refused_has_a_line_in_the_log(self) -> None:
         process, (ws,) = await self.serving("--ws", "0")

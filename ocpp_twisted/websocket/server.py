@@ -13,11 +13,6 @@ from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.util import encode_truncate
-from autobahn.websocket.compress import (
-    PERMESSAGE_COMPRESSION_EXTENSION,
-    PerMessageDeflateOffer,
-    PerMessageDeflateOfferAccept,
-)
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
@@ -35,6 +30,7 @@ from zope.interface import implementer
 from ocpp_twisted.excerpt import excerpt
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import IConnectionOwner, IMessageReceiver, IMessageTransport
+from ocpp_twisted.websocket.deflate import accept_compression, can_be_read
 from ocpp_twisted.websocket.fastpath import FastPath
 from ocpp_twisted.websocket.keepalive import KeepAlive
 from ocpp_twisted.websocket.urls import BadId, Templates, UnknownPath
@@ -161,7 +157,7 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         except BadId as error:
             raise ConnectionDeny(400, str(error)) from None
         self.websocket_extensions = [
-            offer for offer in self.websocket_extensions if _can_be_read(*offer)
+            offer for offer in self.websocket_extensions if can_be_read(*offer)
         ]
         ours = self.factory.owner.subprotocols
         return next((offered for offered in request.protocols if offered in ours), None)
@@ -437,7 +433,7 @@ class OCPPServerFactory(WebSocketServerFactory):
             closeHandshakeTimeout=options.close_timeout,
             maxMessagePayloadSize=options.max_message_size,
             maxFramePayloadSize=options.max_message_size,
-            perMessageCompressionAccept=_accept_compression,
+            perMessageCompressionAccept=accept_compression,
             tcpNoDelay=True,
         )
 
@@ -448,7 +444,7 @@ class OCPPServerFactory(WebSocketServerFactory):
 
         for option in OCPPServerProtocol.CONFIG_ATTRS:
             setattr(Configured, option, getattr(self, option))
-        Configured.perMessageCompressionAccept = staticmethod(_accept_compression)
+        Configured.perMessageCompressionAccept = staticmethod(accept_compression)
         self.protocol = Configured
 
     def buildProtocol(self, addr: IAddress) -> OCPPServerProtocol | None:
@@ -475,35 +471,3 @@ class OCPPServerFactory(WebSocketServerFactory):
             waiting, self._all_gone = self._all_gone, []
             for all_gone in waiting:
                 all_gone.callback(None)
-
-
-#: "A decimal integer value without leading zeroes" (RFC 7692 section 7.1.2.1); Autobahn takes more.
-_WINDOW_BITS = re.compile(r"[1-9][0-9]?")
-
-
-def _can_be_read(extension: str, parameters: Any) -> bool:
-    """Whether Autobahn can read an offer of an extension.
-
-    One that it cannot read is declined, as RFC 7692 section 7.1 says, and not a failed handshake.
-    """
-    values = [value for given in parameters.values() for value in given if value is not True]
-    if not all(_WINDOW_BITS.fullmatch(value) for value in values):
-        return False
-    known = PERMESSAGE_COMPRESSION_EXTENSION.get(extension)
-    if known is not None:
-        try:
-            known["Offer"].parse(parameters)
-        except Exception:
-            return False
-    return True
-
-
-def _accept_compression(offers: list[Any]) -> PerMessageDeflateOfferAccept | None:
-    """Accept permessage-deflate (RFC 7692), which a 2.x central system must support.
-
-    Without context takeover on our side, so that no connection keeps a window between messages.
-    """
-    for offer in offers:
-        if isinstance(offer, PerMessageDeflateOffer):
-            return PerMessageDeflateOfferAccept(offer, no_context_takeover=True)
-    return None

@@ -34,6 +34,7 @@ from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import IActionPlugin, IMessageTransport
 from ocpp_twisted.ocppj.leniency import STANDARD, Kind
 from ocpp_twisted.plugins.local import LocalPlugin
+from ocpp_twisted.records import Transaction
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTINGS = ROOT / "docs" / "listings"
@@ -188,6 +189,41 @@ class PassiveTests(ListingCase):
         wanted = {"requestedMessage": "StatusNotification"}
         self.assertEqual((call[0], call[2:]), (2, ["TriggerMessage", wanted]))
         self.assertEqual(self.say(4, call[1], "NotSupported", "", {}), [])
+
+
+class RulesTests(ListingCase):
+    def test_guests(self) -> None:
+        self.connect(self.listing("rules", "my_rules").Mine())
+        for tag, status in (("GUEST-1", "Accepted"), ("OTHER", "Invalid")):
+            answer = [3, tag, {"idTagInfo": {"status": status}}]
+            self.assertEqual(self.say(2, tag, "Authorize", {"idTag": tag}), [answer])
+
+    def test_cost(self) -> None:
+        tariff = self.listing("rules", "my_rules").PerKilowattHour()
+        transaction = Transaction(
+            id=1,
+            chargePoint="CP1",
+            name="",
+            version="2.0.1",
+            transactionId="T",
+            meterStart=1000.0,
+            meterStop=11000.0,
+        )
+        self.assertEqual(tariff.cost(transaction), 3.0)
+
+
+class RecordsTests(TestCase):
+    timeout = 30
+    listing = ListingCase.listing
+
+    async def test_tags_are_entered(self) -> None:
+        enter_tags = self.listing("records", "enter_tags")
+        printed: list[tuple[str, str]] = []
+        enter_tags.__dict__["print"] = lambda *words: printed.append(words)
+        store = f"sqlite:///{Path(self.mktemp()).absolute()}"
+        for _ in range(2):
+            await enter_tags.main(reactor, store, "tcp:0:interface=127.0.0.1")
+        self.assertEqual(printed, [("04A1B2C3", "Accepted"), ("ANNA", "Accepted")] * 2)
 
 
 class VendorTests(ListingCase):

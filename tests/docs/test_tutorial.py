@@ -17,7 +17,7 @@ TUTORIAL = ROOT / "docs" / "tutorial.md"
 LISTINGS = ROOT / "docs" / "listings" / "club"
 
 LISTEN = "tcp:0:interface=127.0.0.1"
-PLUGINS = ("--action-plugin", "club", "--action-plugin", "local")
+PLUGINS = ("--authorize", "open", "--action-plugin", "club", "--action-plugin", "local")
 
 
 def shown(after: str) -> list[str]:

@@ -13,6 +13,7 @@ from ocpp_twisted.interfaces import AnsweredHandler, IChargePoint, ResponseHandl
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.plugin import ActionPlugin
 from ocpp_twisted.plugins.local import LocalPlugin
+from ocpp_twisted.records import IdTag
 from ocpp_twisted.service import Server, Settings
 from tests.interop.certificate import make_certificate
 from tests.interop.journal import Journal
@@ -22,6 +23,8 @@ __all__ = ["InteropCase", "ProgramCase", "Recorder"]
 
 _Program = TypeVar("_Program", bound=Program)
 
+#: Who charges at all charge points here.
+TAG = IdTag(idTag="04A2B6C8")
 LISTEN = "tcp:0:interface=127.0.0.1"
 
 
@@ -80,7 +83,7 @@ class InteropCase(ProgramCase):
 
     secure = False
 
-    def setUp(self) -> Deferred[None]:
+    def setUp(self) -> Deferred[Any]:
         self.recorder = Recorder(reactor)
         self.local = LocalPlugin()
         self.certificate: Path | None = None
@@ -97,7 +100,7 @@ class InteropCase(ProgramCase):
         )
         self.server = Server(settings, reactor)
         self.addCleanup(self.server.stopService)
-        return self.server.startService()
+        return self.server.startService().addCallback(lambda _: self.local.put_id_tags([TAG]))
 
     def url(self, path: str) -> str:
         """The server's URL with a path, which is taken as it is."""

@@ -134,7 +134,7 @@ class ChargePointProcess(Program):
 
 
 class TwistdProcess(Program):
-    """``twistd -n ocpp``; `lines` are those of its log."""
+    """``twistd -n ocpp``, with its data in `directory`; `lines` are those of its log."""
 
     def __init__(
         self,
@@ -144,8 +144,12 @@ class TwistdProcess(Program):
         environment: Mapping[str, str] | None = None,
     ) -> None:
         twistd = str(Path(sys.executable).with_name("twistd"))
+        data = {"XDG_DATA_HOME": str(directory.absolute() / "share")}
         super().__init__(
-            reactor, [twistd, "-n", "--pidfile=", "ocpp", *arguments], directory, environment
+            reactor,
+            [twistd, "-n", "--pidfile=", "ocpp", *arguments],
+            directory,
+            {**data, **(environment or {})},
         )
 
     async def ports(self) -> list[int]:

@@ -4,7 +4,7 @@ from twisted.application.reactors import Reactor
 from twisted.application.service import ServiceMaker
 
 from ocpp_twisted.discovery import PluginDeclaration
-from ocpp_twisted.interfaces import IActionPlugin
+from ocpp_twisted.interfaces import IActionPlugin, IActiveCallPlugin
 
 ocpp = ServiceMaker(
     "OCPP central system",
@@ -22,3 +22,5 @@ uvloop = Reactor(
 )
 
 local = PluginDeclaration("local", IActionPlugin, "ocpp_twisted.plugins.local:LocalPlugin")
+
+http = PluginDeclaration("http", IActiveCallPlugin, "ocpp_twisted.plugins.http:http_plugin")

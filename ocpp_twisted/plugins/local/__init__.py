@@ -1,19 +1,20 @@
-"""The plug-in ``local``: answers everything that charge points ask, within one process.
+"""The plug-in ``local``: answers everything that charge points ask, and keeps what they say.
 
-What it does: it lets every charge point in and accepts every id tag, gives out transaction ids,
-follows transactions and connectors, and answers all other actions of the four versions as the
-specification wants it of a central system without that feature. Retries, duplicates and unknown
-transactions get the answer that lets the charge point go on (1.6 sections 4.7, 4.8 and 4.10).
+What it does: it decides on tags and on charge points by what an operator has entered, gives out
+transaction ids, follows transactions, connectors and all else that charge points tell, and keeps
+it in a database before it answers. Retries, duplicates and unknown transactions get the answer that
+lets the charge point go on (1.6 sections 4.7, 4.8 and 4.10). `ocpp_twisted.records.IRecords` is how
+others read and change what is kept. docs/local.md tells it all.
 
-What it does not: it has no list of tags, no tariffs, no smart charging, no certificate
-authority, and checks no contract certificate. It says so in its answers. All it knows is in
-memory, bounded, and gone with the process (`connectors`, `transactions`).
+What it does not: it has no smart charging of its own, no certificate authority, and checks no
+contract certificate. It says so in its answers.
 
-``plugin`` puts it together. State is in ``connectors``, ``transactions`` and ``readings``, made
-of ``bounded``; these know no message. The other modules hold a family of actions each. All of
-them import the plug-in base, the messages and what is below these.
+``plugin`` puts it together. ``store`` is the database. ``keeping`` is what all handlers stand on,
+``rules`` what a user may replace; the other modules hold a family of actions each. All of them
+import the plug-in base, the messages, the records and what is below these.
 """
 
 from ocpp_twisted.plugins.local.plugin import LocalPlugin
+from ocpp_twisted.plugins.local.rules import Decision, IAuthorizer, ITariff
 
-__all__ = ["LocalPlugin"]
+__all__ = ["Decision", "IAuthorizer", "ITariff", "LocalPlugin"]

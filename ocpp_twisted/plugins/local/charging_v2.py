@@ -1,40 +1,45 @@
-"""Actions: TransactionEvent, of OCPP 2.0, 2.0.1 and 2.1.
+"""Actions: TransactionEvent and MeterValues, of OCPP 2.0, 2.0.1 and 2.1.
 
-Sources: OCPP 2.x use cases E01 to E15, with 2.0.1 errata 2.14.2. The charge point gives the
-transaction its id and each event a number, so that events may come twice or late, and an event
+Sources: OCPP 2.x use cases E01 to E15 and J01, with 2.0.1 errata 2.14.2. The charge point gives
+the transaction its id and each event a number, so that events may come twice or late, and an event
 of a transaction that we never heard of is as good as any other.
 """
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
+import msgspec
 from msgspec import UNSET
+from twisted.internet.defer import Deferred
 
 from ocpp_twisted import v20, v21, v201
 from ocpp_twisted.interfaces import IChargePoint
 from ocpp_twisted.ocppj.message import Response
-from ocpp_twisted.plugin import ActionPlugin, on
-from ocpp_twisted.plugins.local.authorization import ACCEPTED
-from ocpp_twisted.plugins.local.connectors import Connector
+from ocpp_twisted.plugin import on
+from ocpp_twisted.plugins.local.authorization import id_token_info
+from ocpp_twisted.plugins.local.keeping import Keeping
 from ocpp_twisted.plugins.local.messages import answer, given
-from ocpp_twisted.plugins.local.readings import readings_of_v2
-from ocpp_twisted.plugins.local.transactions import Event, Transactions
+from ocpp_twisted.plugins.local.rules import Decision
+from ocpp_twisted.plugins.local.store import facts, transactions
+from ocpp_twisted.plugins.local.store.meters import measured
+from ocpp_twisted.plugins.local.store.transactions import Event, Token
 
 __all__ = ["ChargingV2"]
 
 _Request = v20.TransactionEventRequest | v201.TransactionEventRequest | v21.TransactionEventRequest
 _Info = v20.TransactionType | v201.TransactionType | v21.TransactionType
+_Meter = v20.MeterValuesRequest | v201.MeterValuesRequest | v21.MeterValuesRequest
 
 
-class ChargingV2(ActionPlugin):
+class ChargingV2(Keeping):
     """Follows the transactions."""
-
-    transactions: Transactions
 
     @on(v20.TransactionEventRequest)
     def transaction_event_v20(
         self, charge_point: IChargePoint, request: v20.TransactionEventRequest
-    ) -> Response:
-        """Noted; the token is spoken of only if there is one."""
+    ) -> Deferred[Response]:
+        """Kept; the token is spoken of only if there is one."""
         info = request.transactionData
         return self._transaction_event(charge_point, request, info.id, info)
 
@@ -43,34 +48,75 @@ class ChargingV2(ActionPlugin):
         self,
         charge_point: IChargePoint,
         request: v201.TransactionEventRequest | v21.TransactionEventRequest,
-    ) -> Response:
-        """Noted; the token is spoken of only if there is one."""
+    ) -> Deferred[Response]:
+        """Kept; the token is spoken of only if there is one."""
         info = request.transactionInfo
         return self._transaction_event(charge_point, request, info.transactionId, info)
 
+    @on(v20.MeterValuesRequest, v201.MeterValuesRequest, v21.MeterValuesRequest)
+    def meter_values_v2(self, charge_point: IChargePoint, request: _Meter) -> Deferred[Response]:
+        """They belong to no transaction: the last of each EVSE are kept."""
+        last: dict[str, Any] = {str(request.evseId): msgspec.to_builtins(request.meterValue)}
+        return self.keep_and_answer(
+            request, facts.is_so, charge_point.identity, "meterValues", last, self.now()
+        )
+
     def _transaction_event(
         self, charge_point: IChargePoint, request: _Request, transaction_id: str, info: _Info
-    ) -> Response:
-        identity = charge_point.identity
-        self.transactions.event(identity, transaction_id, _event(request, info))
-        if request.meterValue is not UNSET:
-            readings = readings_of_v2(request.meterValue)
-            self.transactions.measured(identity, transaction_id, readings)
-        if request.idToken is UNSET:
-            return answer(request)
-        return answer(request, idTokenInfo=ACCEPTED)
+    ) -> Deferred[Response]:
+        told = _event(charge_point.version, request, transaction_id, info)
+        values = measured(given(request.meterValue) or ())
+        id_token = None if request.idToken is UNSET else request.idToken.idToken
+
+        def keep(token: Token | None) -> Deferred[Response]:
+            kept = self.keep(
+                transactions.event,
+                charge_point.identity,
+                told,
+                token,
+                values,
+                self.tariff,
+                self.now(),
+            )
+            return kept.addCallback(said)
+
+        def said(outcome: tuple[Decision | None, float | None]) -> Response:
+            decision, cost = outcome
+            self.tell_transaction(
+                charge_point.identity, _HAPPENINGS[request.eventType], transaction_id
+            )
+            info = UNSET if decision is None else id_token_info(decision)
+            return answer(request, idTokenInfo=info, totalCost=UNSET if cost is None else cost)
+
+        return self.with_token(charge_point, id_token, request, keep)
 
 
-def _event(request: _Request, info: _Info) -> Event:
-    started, ended = request.eventType == "Started", request.eventType == "Ended"
-    evse, token = request.evse, request.idToken
+_HAPPENINGS: dict[str, Literal["started", "updated", "ended"]] = {
+    "Started": "started",
+    "Updated": "updated",
+    "Ended": "ended",
+}
+
+
+def _event(version: str, request: _Request, transaction_id: str, info: _Info) -> Event:
+    ended = request.eventType == "Ended"
+    told: dict[str, Any] = {
+        "charging_state": given(info.chargingState),
+        "remote_start_id": given(info.remoteStartId),
+        "reservation_id": given(request.reservationId),
+        "started": request.timestamp if request.eventType == "Started" else None,
+        "stopped": request.timestamp if ended else None,
+        "reason": given(info.stoppedReason),
+    }
+    if request.evse is not UNSET:
+        told["evse_id"] = request.evse.id
+        told["connector_id"] = given(request.evse.connectorId)
     return Event(
+        version=version,
+        transaction_id=transaction_id,
+        kind=str(request.eventType),
         seq_no=request.seqNo,
-        connector=None if evse is UNSET else Connector(evse.id, given(evse.connectorId)),
-        # The token that ends a transaction may be another one of the same group.
-        id_token=None if token is UNSET or ended else token.idToken,
-        charging_state=given(info.chargingState),
-        started=request.timestamp if started else None,
-        stopped=request.timestamp if ended else None,
-        reason=given(info.stoppedReason),
+        facts={column: value for column, value in told.items() if value is not None},
+        is_stopping=ended or request.triggerReason == "StopAuthorized",
+        token_type=None if request.idToken is UNSET else str(request.idToken.type),
     )

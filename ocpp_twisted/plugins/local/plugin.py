@@ -1,6 +1,6 @@
-"""The plug-in itself: its configuration, its state, and the actions of its neighbours.
+"""The plug-in itself: its configuration, its store, and the actions of its neighbours.
 
-Imports the plug-in base and its neighbours.
+Imports the plug-in base, its neighbours and the store.
 """
 
 from __future__ import annotations
@@ -9,49 +9,115 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from zope.interface import implementer
+
+from ocpp_twisted.attached import IAttached, Surroundings
 from ocpp_twisted.errors import ConfigurationError
-from ocpp_twisted.interfaces import IActiveCaller
+from ocpp_twisted.identity import Identity
+from ocpp_twisted.interfaces import IActiveCaller, IMeasured, IReportsHealth
+from ocpp_twisted.measuring import Counted
 from ocpp_twisted.plugins.local.authorization import Authorization
 from ocpp_twisted.plugins.local.certificates import Certificates
 from ocpp_twisted.plugins.local.charging_v2 import ChargingV2
 from ocpp_twisted.plugins.local.charging_v16 import ChargingV16
-from ocpp_twisted.plugins.local.connectors import Connectors
+from ocpp_twisted.plugins.local.kept import Records
 from ocpp_twisted.plugins.local.notifications import Notifications
+from ocpp_twisted.plugins.local.outcomes import Outcomes
 from ocpp_twisted.plugins.local.refusals import Refusals
 from ocpp_twisted.plugins.local.registration import Registration
+from ocpp_twisted.plugins.local.reports import Reports
 from ocpp_twisted.plugins.local.status import Status
-from ocpp_twisted.plugins.local.transactions import Transactions
+from ocpp_twisted.plugins.local.store.charge_points import Heard
+from ocpp_twisted.plugins.local.store.database import open_database, probe
+from ocpp_twisted.plugins.local.store.writer import Immediate, Runner, Writer
+from ocpp_twisted.records import Transaction
 
 __all__ = ["LocalPlugin"]
 
+_IN_MEMORY = "sqlite://"
+#: Seconds between writings of who was heard.
+_HEARD_EVERY = 300.0
 
+
+@implementer(IAttached, IMeasured, IReportsHealth)
 class LocalPlugin(
     Registration,
     Authorization,
     ChargingV16,
     ChargingV2,
     Status,
+    Reports,
     Certificates,
     Notifications,
     Refusals,
+    Outcomes,
+    Records,
 ):
-    """Answers every action that charge points may send, in every version.
+    """Answers every action that charge points may send, in every version, and keeps what they say.
 
-    Its configuration: ``heartbeat_interval``, seconds (default 300); ``authorize``, which is
-    ``"open"``: every tag may charge.
+    Its configuration:
+
+    - ``store``: the URL of its database; without it all is in memory and gone with the process.
+    - ``authorize``: ``"known"`` (the default): the tags that were entered may charge; ``"open"``:
+      also those that were not.
+    - ``charge_points``: ``"any"`` (the default) are admitted, or only those ``"known"``.
+    - ``heartbeat_interval``: seconds (default 300).
+
+    It provides `ocpp_twisted.records.IRecords`. A subclass may have an `authorizer` and a `tariff`
+    of its own.
 
     :param now: the time, with its zone.
-    :ivar connectors: `Connectors`: what the charge points last said of their connectors.
-    :ivar transactions: `Transactions`: those that go on, and the last that have ended.
+    :param store: where jobs run, as long as the configuration names no other; None for memory.
     """
 
     name = "local"
 
-    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        store: Runner | None = None,
+    ) -> None:
         self.now = now
         self.heartbeat_interval = 300
-        self.connectors = Connectors()
-        self.transactions = Transactions(first_id=int(now().timestamp()))
+        self.everybody = False
+        self.any_charge_point = True
+        self._last_heard: dict[Identity, Heard] = {}
+        self._store = store
+        self._writing: LoopingCall | None = None
+
+    @property
+    def store(self) -> Runner:
+        """Where jobs run; in memory as long as no other store was asked for."""
+        if self._store is None:
+            self._store = Immediate(open_database(_IN_MEMORY))
+        return self._store
+
+    sees_messages = False
+
+    def attach(self, surroundings: Surroundings) -> None:
+        """See `IAttached.attach`."""
+        self.hub = surroundings.hub
+
+    def close_transaction(self, id: int) -> Deferred[Transaction | None]:  # noqa: A002
+        """See `IRecords.close_transaction`."""
+
+        def tell(transaction: Transaction | None) -> Transaction | None:
+            if transaction is not None:
+                self.tell_of(transaction, "ended")
+            return transaction
+
+        return super().close_transaction(id).addCallback(tell)
+
+    def trouble(self) -> str:
+        """See `IReportsHealth.trouble`."""
+        return "" if self.healthy else "the records cannot be reached: charge points try again"
+
+    def measures(self) -> list[Counted]:
+        """See `IMeasured.measures`."""
+        text = "How long it took to write what waited, in one transaction."
+        return [Counted.one("ocpp_store_commit_seconds", text, self.store.commits)]
 
     def start(self, caller: IActiveCaller, config: Mapping[str, Any]) -> None:
         """See `IActionPlugin.start`.
@@ -59,10 +125,10 @@ class LocalPlugin(
         :raises ConfigurationError: for an option that it does not know, or a value that it
             cannot use.
         """
-        for option in config.keys() - {"authorize", "heartbeat_interval"}:
+        for option in config.keys() - {"authorize", "charge_points", "heartbeat_interval", "store"}:
             raise ConfigurationError(
                 f"plug-in local: there is no option {option!r}; "
-                "it has `authorize` and `heartbeat_interval`"
+                "it has `authorize`, `charge_points`, `heartbeat_interval` and `store`"
             )
         interval = config.get("heartbeat_interval", self.heartbeat_interval)
         if type(interval) is not int or interval < 1:
@@ -70,10 +136,32 @@ class LocalPlugin(
                 f"plug-in local: heartbeat_interval is {interval!r}; "
                 "use a whole number of seconds, 1 or more"
             )
-        authorize = config.get("authorize", "open")
-        if authorize != "open":
-            raise ConfigurationError(
-                f'plug-in local: authorize is {authorize!r}; "open" is all it can be: '
-                "there is no list of tags yet"
-            )
+        self.everybody = _one_of(config, "authorize", "known", "open") == "open"
+        self.any_charge_point = _one_of(config, "charge_points", "any", "known") == "any"
         self.heartbeat_interval = interval
+        if (url := config.get("store")) is not None:
+            from twisted.internet import reactor  # the one that runs us, whichever it is
+
+            self._store = Writer(open_database(url), reactor, probe)
+            self._writing = LoopingCall(self.write_heard)
+            self._writing.start(_HEARD_EVERY, now=False)
+
+    def stop(self) -> Deferred[None] | None:
+        """See `IActionPlugin.stop`; fires when all is written and the database is closed."""
+        if self._writing is not None:
+            self._writing.stop()
+            self._writing = None
+        self.write_heard()
+        store, self._store = self._store, None
+        return None if store is None else store.stop()
+
+
+def _one_of(config: Mapping[str, Any], option: str, *values: str) -> str:
+    """The value of an option; the first if it is not given."""
+    value = config.get(option, values[0])
+    if value not in values:
+        raise ConfigurationError(
+            f'plug-in local: {option} is {value!r}; use "{values[0]}" or "{values[1]}"'
+        )
+    chosen: str = value
+    return chosen

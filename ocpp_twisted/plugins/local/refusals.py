@@ -1,19 +1,17 @@
 """Actions: what asks for a feature that this plug-in does not have.
 
-Sources: OCPP 2.x use cases K15 and K17. Those of 2.1 alone are in no text here but the
-schemas: of Accepted and Rejected, Rejected is what is true. DataTransfer is not among them: the
-library itself answers it for vendors that no plug-in knows (`ocpp_twisted.data_transfer`).
+All of them are of 2.1 alone, which is in no text here but the schemas: of Accepted and Rejected,
+Rejected is what is true. DataTransfer is not among them: the library itself answers it for vendors
+that no plug-in knows (`ocpp_twisted.data_transfer`).
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from ocpp_twisted import v21
 from ocpp_twisted.interfaces import IChargePoint
-from ocpp_twisted.ocppj.message import Request, Response
+from ocpp_twisted.ocppj.message import Response
 from ocpp_twisted.plugin import ActionPlugin, on
-from ocpp_twisted.plugins.local.messages import answer, requests
+from ocpp_twisted.plugins.local.messages import answer
 
 __all__ = ["UNSUPPORTED", "Refusals"]
 
@@ -23,13 +21,6 @@ UNSUPPORTED = {"reasonCode": "UnsupportedRequest"}
 
 class Refusals(ActionPlugin):
     """Says no, and so that the charge point can go on."""
-
-    @on(*requests("NotifyEVChargingNeeds"))
-    def notify_ev_charging_needs(
-        self, charge_point: IChargePoint, request: Request[Any]
-    ) -> Response:
-        """Rejected: Accepted and Processing would promise a charging profile (K15)."""
-        return answer(request, status="Rejected", statusInfo=UNSUPPORTED)
 
     @on(v21.OpenPeriodicEventStreamRequest)
     def open_periodic_event_stream(

@@ -1,39 +1,73 @@
-"""Actions: BootNotification and Heartbeat, of every version.
+"""Actions: BootNotification and Heartbeat, of every version; and who is admitted.
 
-Sources: OCPP 1.6 sections 4.2 and 4.6; OCPP 2.x use cases B01 and G02.
+Sources: OCPP 1.6 sections 4.2 and 4.6; OCPP 2.x use cases B01 to B03 and G02.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
+import msgspec
+from twisted.internet.defer import Deferred
+
+from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import IChargePoint
 from ocpp_twisted.ocppj.message import Request, Response
-from ocpp_twisted.plugin import ActionPlugin, on
+from ocpp_twisted.plugin import on
+from ocpp_twisted.plugins.local.keeping import Keeping
 from ocpp_twisted.plugins.local.messages import answer, requests
+from ocpp_twisted.plugins.local.store import charge_points
+from ocpp_twisted.plugins.local.store.charge_points import Boot, Heard
 
 __all__ = ["Registration"]
 
+#: Of how many charge points what was heard is kept in memory until it is written.
+_MOST_HEARD = 10_000
+#: How many of them are written in one job: others want to be answered meanwhile.
+_MOST_AT_ONCE = 250
 
-class Registration(ActionPlugin):
-    """Lets every charge point in, and tells the time."""
+
+class Registration(Keeping):
+    """Admits charge points, and tells the time.
+
+    :ivar any_charge_point: whether those that nobody has entered are admitted.
+    """
 
     heartbeat_interval: int
-    now: Callable[[], datetime]
+    any_charge_point: bool
+    _last_heard: dict[Identity, Heard]
 
     @on(*requests("BootNotification"))
-    def boot_notification(self, charge_point: IChargePoint, request: Request[Any]) -> Response:
-        """Accepted: who may connect is decided when it connects."""
-        return answer(
-            request,
-            status="Accepted",
-            currentTime=self.now(),
-            interval=self.heartbeat_interval,
+    def boot_notification(
+        self, charge_point: IChargePoint, request: Request[Any]
+    ) -> Deferred[Response]:
+        """What the operator has decided, or Accepted if any charge point may come."""
+        heard = self._heard(charge_point)
+        boot = Boot(heard, msgspec.to_builtins(request))
+        kept = self.keep(charge_points.booted, charge_point.identity, boot, self.any_charge_point)
+        return kept.addCallback(
+            lambda status: answer(
+                request, status=status, currentTime=heard.at, interval=self.heartbeat_interval
+            )
         )
 
     @on(*requests("Heartbeat"))
     def heartbeat(self, charge_point: IChargePoint, request: Request[Any]) -> Response:
-        """The time."""
-        return answer(request, currentTime=self.now())
+        """The time. That it was heard is written later: a Heartbeat costs no commit."""
+        return answer(request, currentTime=self._note_heard(charge_point).at)
+
+    def charge_point_online(self, charge_point: IChargePoint) -> None:
+        """Noted, to be written later."""
+        self._note_heard(charge_point)
+
+    def _note_heard(self, charge_point: IChargePoint) -> Heard:
+        heard = self._last_heard[charge_point.identity] = self._heard(charge_point)
+        if len(self._last_heard) >= _MOST_HEARD:
+            self.write_heard()
+        return heard
+
+    def write_heard(self) -> None:
+        """Write who was heard since the last time; forgotten if that fails."""
+        last, self._last_heard = list(self._last_heard.items()), {}
+        for some in range(0, len(last), _MOST_AT_ONCE):
+            self.note(charge_points.heard, dict(last[some : some + _MOST_AT_ONCE]))

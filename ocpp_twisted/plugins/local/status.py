@@ -1,22 +1,31 @@
-"""Actions: StatusNotification, and NotifyEvent where it says the same.
+"""Actions: StatusNotification, and NotifyEvent, which may say the same.
 
-Sources: OCPP 1.6 section 4.9; OCPP 2.x use case G01, where the AvailabilityState of a component
-Connector may be sent for a StatusNotification.
+Sources: OCPP 1.6 section 4.9; OCPP 2.x use cases G01 and N07; the AvailabilityState of a component
+Connector may be sent for a StatusNotification. The status that came last counts, not the one with
+the latest time: charge points report in order, and a clock that was wrong once must not freeze a
+connector.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
+import msgspec
 from msgspec import UNSET
+from sqlalchemy import Connection
+from twisted.internet.defer import Deferred
 
 from ocpp_twisted import v16, v20, v21, v201
+from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import IChargePoint
-from ocpp_twisted.ocppj.message import Response
-from ocpp_twisted.plugin import ActionPlugin, on
-from ocpp_twisted.plugins.local.connectors import Connector, Connectors, ConnectorStatus
-from ocpp_twisted.plugins.local.messages import answer, given
+from ocpp_twisted.ocppj.message import Request, Response
+from ocpp_twisted.plugin import on
+from ocpp_twisted.plugins.local.keeping import Keeping
+from ocpp_twisted.plugins.local.messages import given
+from ocpp_twisted.plugins.local.store import facts
+from ocpp_twisted.plugins.local.store.charge_points import CONNECTOR
+from ocpp_twisted.records import Connector
 
 __all__ = ["Status"]
 
@@ -24,23 +33,24 @@ _Statuses = v20.StatusNotificationRequest | v201.StatusNotificationRequest
 _Events = v20.NotifyEventRequest | v201.NotifyEventRequest
 
 
-class Status(ActionPlugin):
-    """Remembers how the connectors are."""
-
-    connectors: Connectors
-    now: Callable[[], datetime]
+class Status(Keeping):
+    """Keeps how the connectors are, and what the monitors saw."""
 
     @on(v16.StatusNotificationRequest)
     def status_notification_v16(
         self, charge_point: IChargePoint, request: v16.StatusNotificationRequest
-    ) -> Response:
-        """Noted; without a timestamp it is so since now (1.6 section 6.47)."""
-        status = ConnectorStatus(
-            request.status, given(request.timestamp) or self.now(), request.errorCode
+    ) -> Deferred[Response]:
+        """Kept; without a timestamp it is so since now (1.6 section 6.47)."""
+        connector = Connector(
+            evseId=None,
+            connectorId=request.connectorId,
+            status=str(request.status),
+            timestamp=given(request.timestamp) or self.now(),
+            errorCode=str(request.errorCode),
+            info=given(request.info),
+            vendorErrorCode=given(request.vendorErrorCode),
         )
-        connector = Connector(None, request.connectorId)
-        self.connectors.report(charge_point.identity, connector, status)
-        return answer(request)
+        return self._keep_connectors(charge_point, request, [connector])
 
     @on(
         v20.StatusNotificationRequest,
@@ -49,18 +59,22 @@ class Status(ActionPlugin):
     )
     def status_notification(
         self, charge_point: IChargePoint, request: _Statuses | v21.StatusNotificationRequest
-    ) -> Response:
-        """Noted."""
-        status = ConnectorStatus(request.connectorStatus, request.timestamp)
-        connector = Connector(request.evseId, request.connectorId)
-        self.connectors.report(charge_point.identity, connector, status)
-        return answer(request)
+    ) -> Deferred[Response]:
+        """Kept."""
+        connector = Connector(
+            evseId=request.evseId,
+            connectorId=request.connectorId,
+            status=str(request.connectorStatus),
+            timestamp=request.timestamp,
+        )
+        return self._keep_connectors(charge_point, request, [connector])
 
     @on(v20.NotifyEventRequest, v201.NotifyEventRequest, v21.NotifyEventRequest)
     def notify_event(
         self, charge_point: IChargePoint, request: _Events | v21.NotifyEventRequest
-    ) -> Response:
-        """The status of connectors is noted, all else is not kept."""
+    ) -> Deferred[Response]:
+        """Each event is kept; where it tells the status of a connector, that too."""
+        connectors = []
         for event in request.eventData:
             evse, status = event.component.evse, event.actualValue
             if (
@@ -68,11 +82,48 @@ class Status(ActionPlugin):
                 and (event.component.name, event.variable.name) == _AVAILABILITY
                 and status in _STATUSES
             ):
-                connector = Connector(evse.id, given(evse.connectorId))
-                self.connectors.report(
-                    charge_point.identity, connector, ConnectorStatus(status, event.timestamp)
+                connector = Connector(
+                    evseId=evse.id,
+                    connectorId=given(evse.connectorId),
+                    status=status,
+                    timestamp=event.timestamp,
                 )
-        return answer(request)
+                connectors.append(connector)
+        told = [(event.timestamp, msgspec.to_builtins(event)) for event in request.eventData]
+        identity = charge_point.identity
+        kept = self.keep_and_answer(request, _events, identity, connectors, told, self.now())
+        return kept.addCallback(self._told, identity, connectors)
+
+    def _keep_connectors(
+        self, charge_point: IChargePoint, request: Request[Any], connectors: list[Connector]
+    ) -> Deferred[Response]:
+        identity = charge_point.identity
+        kept = self.keep_and_answer(request, _report, identity, connectors, self.now())
+        return kept.addCallback(self._told, identity, connectors)
+
+    def _told(
+        self, response: Response, identity: Identity, connectors: list[Connector]
+    ) -> Response:
+        self.tell_connectors(identity, connectors)
+        return response
+
+
+def _report(db: Connection, identity: Identity, connectors: list[Connector], now: datetime) -> None:
+    """A job: the connectors are so."""
+    told = {f"{each.evseId}/{each.connectorId}": each for each in connectors}
+    facts.is_so(db, identity, CONNECTOR, told, now)
+
+
+def _events(
+    db: Connection,
+    identity: Identity,
+    connectors: list[Connector],
+    told: list[tuple[datetime, dict[str, Any]]],
+    now: datetime,
+) -> None:
+    """A job: this has happened, and the connectors are so."""
+    facts.happened(db, identity, "NotifyEvent", told, now)
+    _report(db, identity, connectors, now)
 
 
 _AVAILABILITY = ("Connector", "AvailabilityState")

@@ -4,16 +4,16 @@ from itertools import permutations
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
-from ocpp_twisted.plugins.local.connectors import Connector
-from ocpp_twisted.plugins.local.readings import Quantity, Reading
-from ocpp_twisted.plugins.local.transactions import Transaction
+from ocpp_twisted.plugins.local import ITariff, LocalPlugin
+from ocpp_twisted.plugins.local.store import seen
+from ocpp_twisted.records import IdTag, Transaction
 from tests.plugins.local.wire import NOW, Line, Site, at, at_text
 
 TOKEN = {"idToken": "04A1B2C3", "type": "ISO14443"}
 OTHER_TOKEN = {"idToken": "FFFFFFFF", "type": "ISO14443"}
 ACCEPTED = {"idTokenInfo": {"status": "Accepted"}}
-ENERGY = Quantity("Energy.Active.Import.Register", "", "Outlet")
 
 
 def event(kind: str, seq_no: int, **more: Any) -> dict[str, Any]:
@@ -29,10 +29,22 @@ def event(kind: str, seq_no: int, **more: Any) -> dict[str, Any]:
     }
 
 
-STARTED = event("Started", 0, idToken=TOKEN, evse={"id": 1, "connectorId": 2})
-CHARGING = event("Updated", 1, info={"chargingState": "Charging"})
+def register(minute: int, value: float, context: str = "Sample.Periodic") -> list[dict[str, Any]]:
+    return [{"timestamp": at_text(minute), "sampledValue": [{"value": value, "context": context}]}]
+
+
+STARTED = event(
+    "Started", 0, idToken=TOKEN, evse={"id": 1, "connectorId": 2}, meterValue=register(0, 1000)
+)
+CHARGING = event("Updated", 1, info={"chargingState": "Charging"}, meterValue=register(1, 2000))
 SUSPENDED = event("Updated", 2, info={"chargingState": "SuspendedEV"})
-ENDED = event("Ended", 3, idToken=OTHER_TOKEN, info={"stoppedReason": "Local"})
+ENDED = event(
+    "Ended",
+    3,
+    idToken=OTHER_TOKEN,
+    info={"stoppedReason": "Local"},
+    meterValue=register(3, 4000, "Transaction.End"),
+)
 
 
 class Transcript(SynchronousTestCase):
@@ -43,8 +55,7 @@ class Transcript(SynchronousTestCase):
     def after(self, *events: dict[str, Any]) -> Transaction:
         for payload in events:
             self.charge_point.calls("TransactionEvent", **payload)
-        [transaction] = self.site.plugin.transactions.of("CP1")
-        return transaction
+        return self.site.transaction()
 
 
 class Answers(Transcript):
@@ -66,22 +77,53 @@ class Answers(Transcript):
         payload = {**STARTED, "transactionData": {"id": "T1"}}
         del payload["transactionInfo"]
         self.assertEqual(ACCEPTED, charge_point.calls("TransactionEvent", **payload))
-        [transaction] = self.site.plugin.transactions.of("CP1")
-        self.assertEqual(("T1", NOW), (transaction.id, transaction.started))
+        transaction = self.site.transaction()
+        self.assertEqual(("T1", NOW), (transaction.transactionId, transaction.started))
 
     def test_event_of_an_unknown_transaction(self) -> None:
         self.assertEqual({}, self.charge_point.calls("TransactionEvent", **CHARGING))
         self.assertEqual(ACCEPTED, self.charge_point.calls("TransactionEvent", **ENDED))
 
 
+class Tokens(SynchronousTestCase):
+    """What is told of a token when only those entered may charge."""
+
+    def told(self, **more: Any) -> str:
+        charge_point = Site(authorize="known").connect("ocpp2.0.1")
+        answer = charge_point.calls("TransactionEvent", **event("Started", 0, **more))
+        status: str = answer["idTokenInfo"]["status"]
+        return status
+
+    def test_unknown(self) -> None:
+        self.assertEqual("Unknown", self.told(idToken=TOKEN))
+
+    def test_none_at_all(self) -> None:
+        self.assertEqual("Accepted", self.told(idToken={"idToken": "", "type": "NoAuthorization"}))
+
+    def test_made_up_for_a_remote_start(self) -> None:
+        central = {"idToken": "OURS", "type": "Central"}
+        self.assertEqual("Unknown", self.told(idToken=central))
+        self.assertEqual("Accepted", self.told(idToken=central, info={"remoteStartId": 5}))
+
+    def test_what_was_told_is_known(self) -> None:
+        site = Site(authorize="known")
+        site.put_tags(IdTag(idTag="04a1b2c3", status="Blocked"))
+        site.connect("ocpp2.1").calls("TransactionEvent", **STARTED)
+        transaction = site.transaction()
+        self.assertEqual(("04A1B2C3", "Blocked"), (transaction.idTag, transaction.idTagStatus))
+
+
 class Knowledge(Transcript):
     def check_all(self, transaction: Transaction) -> None:
-        self.assertEqual("T1", transaction.id)
-        self.assertEqual(Connector(evse=1, id=2), transaction.connector)
-        self.assertEqual("04A1B2C3", transaction.id_token)
+        self.assertEqual(("T1", "2.0.1"), (transaction.transactionId, transaction.version))
+        self.assertEqual((1, 2), (transaction.evseId, transaction.connectorId))
+        self.assertEqual(("04A1B2C3", "FFFFFFFF"), (transaction.idTag, transaction.stopIdTag))
         self.assertEqual((NOW, at(3)), (transaction.started, transaction.stopped))
+        self.assertEqual((1000.0, 4000.0), (transaction.meterStart, transaction.meterStop))
         self.assertEqual("Local", transaction.reason)
-        self.assertEqual("SuspendedEV", transaction.charging_state)
+        self.assertEqual("SuspendedEV", transaction.chargingState)
+        self.assertTrue(transaction.complete)
+        self.assertEqual([1000.0, 2000.0, 4000.0], [each.value for each in self.site.samples()])
 
     def test_in_order(self) -> None:
         self.check_all(self.after(STARTED, CHARGING, SUSPENDED, ENDED))
@@ -95,20 +137,41 @@ class Knowledge(Transcript):
         events = (STARTED, CHARGING, SUSPENDED, ENDED)
         self.check_all(self.after(*events, *events))
 
+    def test_over_a_new_connection(self) -> None:
+        self.after(STARTED, CHARGING)
+        self.charge_point = self.site.connect("ocpp2.0.1")
+        self.check_all(self.after(CHARGING, SUSPENDED, ENDED))
+
     def test_late_duplicate_does_not_turn_the_state_back(self) -> None:
         transaction = self.after(STARTED, CHARGING, SUSPENDED, CHARGING)
-        self.assertEqual("SuspendedEV", transaction.charging_state)
+        self.assertEqual("SuspendedEV", transaction.chargingState)
+
+    def test_gap(self) -> None:
+        self.assertFalse(self.after(STARTED, SUSPENDED, ENDED).complete)
+        self.assertTrue(self.after(CHARGING).complete)
+
+    def test_later_token_does_not_change_who_began(self) -> None:
+        stop = event("Updated", 1, idToken=OTHER_TOKEN, triggerReason="StopAuthorized")
+        another = event("Updated", 2, idToken=OTHER_TOKEN)
+        transaction = self.after(STARTED, stop, another)
+        self.assertEqual(("04A1B2C3", "FFFFFFFF"), (transaction.idTag, transaction.stopIdTag))
 
     def test_transactions_are_told_apart(self) -> None:
         self.after(STARTED)
         self.charge_point.calls(
             "TransactionEvent", **event("Ended", 9, info={"transactionId": "T2"})
         )
-        transactions = self.site.plugin.transactions
-        self.assertEqual(["T1", "T2"], [each.id for each in transactions.of("CP1")])
-        first = transactions.get("CP1", "T1")
-        assert first is not None
+        first, second = self.site.transactions()
+        self.assertEqual(["T1", "T2"], [first.transactionId, second.transactionId])
         self.assertIsNone(first.stopped)
+
+    def test_what_is_kept_of_gaps_has_an_end(self) -> None:
+        told = None
+        for seq_no in range(0, 2000, 2):
+            told = seen.added(told, seq_no, "Updated", ["charging_state"])
+        assert told is not None
+        self.assertEqual(256, len(told["ranges"]))
+        self.assertEqual([1998, 1998], told["ranges"][-1])
 
 
 class Metering(Transcript):
@@ -119,24 +182,82 @@ class Metering(Transcript):
             {"value": 41, "measurand": "SoC", "location": "EV"},
         ]
         values = [{"timestamp": at_text(1), "sampledValue": sampled}]
-        transaction = self.after(event("Updated", 1, meterValue=values))
+        self.after(event("Updated", 1, meterValue=values))
         self.assertEqual(
-            {
-                ENERGY: Reading(1500.0, "Wh", at(1)),
-                Quantity("Voltage", "", "Outlet"): Reading(230.1, "V", at(1)),
-                Quantity("SoC", "", "EV"): Reading(41.0, "", at(1)),
-            },
-            transaction.readings,
+            [
+                ("Energy.Active.Import.Register", 1500.0, "Wh", "Outlet"),
+                ("Voltage", 230.1, "V", "Outlet"),
+                ("SoC", 41.0, "", "EV"),
+            ],
+            [
+                (each.measurand, each.value, each.unit, each.location)
+                for each in self.site.samples()
+            ],
         )
 
-    def test_what_no_float_holds_is_left_out(self) -> None:
+    def test_start_is_what_all_phases_together_show(self) -> None:
+        sampled = [{"value": 1, "phase": "L1"}, {"value": 3}]
+        values = [{"timestamp": at_text(0), "sampledValue": sampled}]
+        self.assertEqual(3.0, self.after(event("Started", 0, meterValue=values)).meterStart)
+
+    def test_kilowatt_hours(self) -> None:
+        sampled = [{"value": 1.5, "unitOfMeasure": {"unit": "kWh"}}]
+        values = [{"timestamp": at_text(0), "sampledValue": sampled}]
+        self.assertEqual(1500.0, self.after(event("Started", 0, meterValue=values)).meterStart)
+
+    def test_signed(self) -> None:
+        signed = {
+            "signedMeterData": "ZGF0YQ==",
+            "signingMethod": "",
+            "encodingMethod": "OCMF",
+            "publicKey": "",
+        }
+        sampled = [{"value": 5, "signedMeterValue": signed}]
+        self.after(
+            event("Ended", 1, meterValue=[{"timestamp": at_text(1), "sampledValue": sampled}])
+        )
+        self.assertEqual([signed], [each.signed for each in self.site.samples()])
+
+    def test_what_no_float_holds(self) -> None:
         unit = {"unit": "Wh", "multiplier": 10**9}
         for sampled in ({"value": 10**400}, {"value": 1.0, "unitOfMeasure": unit}):
+            self.setUp()
             values = [{"timestamp": at_text(1), "sampledValue": [sampled]}]
-            self.assertEqual({}, self.after(event("Updated", 1, meterValue=values)).readings)
+            self.after(event("Updated", 1, meterValue=values))
+            [sample] = self.site.samples()
+            self.assertEqual(str(sampled["value"]), sample.value)
 
-    def test_meter_values_belong_to_no_transaction(self) -> None:
-        values = [{"timestamp": at_text(1), "sampledValue": [{"value": 1}]}]
+    def test_outside_of_transactions_the_last_is_kept(self) -> None:
         for version in ("ocpp2.0", "ocpp2.0.1", "ocpp2.1"):
             charge_point: Line = self.site.connect(version)
-            self.assertEqual({}, charge_point.calls("MeterValues", evseId=1, meterValue=values))
+            for value in (1, 2):
+                values = register(1, value)
+                self.assertEqual({}, charge_point.calls("MeterValues", evseId=1, meterValue=values))
+        [(key, [last])] = self.site.facts("meterValues").items()
+        self.assertEqual(("1", 2), (key, last["sampledValue"][0]["value"]))
+
+
+@implementer(ITariff)
+class Tariff:
+    """A tenth of a coin for each Wh."""
+
+    def cost(self, transaction: Transaction) -> float | None:
+        if transaction.meterStart is None or transaction.meterStop is None:
+            return None
+        return (transaction.meterStop - transaction.meterStart) / 10
+
+
+class Costs(SynchronousTestCase):
+    def test_so_far_and_in_the_end(self) -> None:
+        class Mine(LocalPlugin):
+            tariff = Tariff()
+
+        for version in ("ocpp2.0.1", "ocpp2.1"):
+            site = Site(Mine)
+            charge_point = site.connect(version)
+            answers = [
+                charge_point.calls("TransactionEvent", **payload).get("totalCost")
+                for payload in (STARTED, CHARGING, ENDED)
+            ]
+            self.assertEqual([0, 100, 300], answers)
+            self.assertEqual(300, site.transaction().totalCost)

@@ -8,7 +8,9 @@ from zope.interface.verify import verifyObject
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.interfaces import IActionPlugin
 from ocpp_twisted.plugins.local import LocalPlugin
-from tests.plugins.local.wire import Site
+from ocpp_twisted.plugins.local.store.writer import Runner
+from ocpp_twisted.records import ChargePoint, IRecords
+from tests.plugins.local.wire import NOW, Site, at, of
 
 
 class Wire(SynchronousTestCase):
@@ -45,9 +47,127 @@ class Wire(SynchronousTestCase):
             )
 
 
+class Admission(SynchronousTestCase):
+    """Who is accepted when it boots."""
+
+    def boots(self, site: Site, subprotocol: str = "ocpp1.6", name: str = "CP1") -> str:
+        charge_point = site.connect(subprotocol, name)
+        if subprotocol == "ocpp1.6":
+            boot: dict[str, Any] = {"chargePointVendor": "Acme", "chargePointModel": "One"}
+        else:
+            station = {"model": "One", "vendorName": "Acme"}
+            boot = {"reason": "PowerUp", "chargingStation": station}
+        status: str = charge_point.calls("BootNotification", **boot)["status"]
+        return status
+
+    def test_any(self) -> None:
+        site = Site()
+        of(site.plugin.put_charge_point("CP2", "Rejected"))
+        of(site.plugin.put_charge_point("CP3", "Pending"))
+        told = [self.boots(site, name=name) for name in ("CP1", "CP2", "CP3")]
+        self.assertEqual(["Accepted", "Rejected", "Pending"], told)
+
+    def test_known(self) -> None:
+        for subprotocol in ("ocpp1.6", "ocpp2.0", "ocpp2.0.1", "ocpp2.1"):
+            site = Site(charge_points="known")
+            self.assertEqual("Rejected", self.boots(site, subprotocol))
+            of(site.plugin.put_charge_point("CP1"))
+            self.assertEqual("Accepted", self.boots(site, subprotocol))
+            of(site.plugin.delete_charge_point("CP1"))
+            self.assertEqual("Rejected", self.boots(site, subprotocol))
+
+    def test_what_is_rejected_may_say_nothing_else(self) -> None:
+        site = Site(charge_points="known")
+        self.boots(site)
+        answer = site.connect("ocpp1.6").says('[2,"x","Authorize",{"idTag":"A"}]')
+        self.assertIn("SecurityError", answer or "")
+
+
+class Known(SynchronousTestCase):
+    """What is known of a charge point."""
+
+    def test_v16(self) -> None:
+        site = Site()
+        boot = {
+            "chargePointVendor": "Acme",
+            "chargePointModel": "One",
+            "chargePointSerialNumber": "S1",
+            "firmwareVersion": "1.0",
+        }
+        site.connect("ocpp1.6").calls("BootNotification", **boot)
+        expected = ChargePoint(
+            id="CP1",
+            registrationStatus="Accepted",
+            version="1.6",
+            versions=("1.6",),
+            peer="192.0.2.1",
+            vendorName="Acme",
+            model="One",
+            serialNumber="S1",
+            firmwareVersion="1.0",
+            boot=boot,
+            lastBoot=NOW,
+            lastSeen=NOW,
+        )
+        self.assertEqual(expected, of(site.plugin.get_charge_point("CP1")))
+
+    def test_v2(self) -> None:
+        for version in ("2.0", "2.0.1", "2.1"):
+            site = Site()
+            station = {"model": "One", "vendorName": "Acme", "serialNumber": "S1"}
+            boot = {"reason": "PowerUp", "chargingStation": station}
+            site.connect(f"ocpp{version}").calls("BootNotification", **boot)
+            known = of(site.plugin.get_charge_point("CP1"))
+            self.assertEqual(boot, known.boot)
+            told = (known.vendorName, known.model, known.serialNumber, known.bootReason)
+            self.assertEqual(("Acme", "One", "S1", "PowerUp"), told)
+            self.assertEqual((version, (version,)), (known.version, known.versions))
+
+    def test_versions_add_up(self) -> None:
+        site = Site()
+        for subprotocol in ("ocpp2.1", "ocpp1.6"):
+            site.connect(subprotocol).calls("Heartbeat")
+            known = of(site.plugin.get_charge_point("CP1"))
+        self.assertEqual(("1.6", ("1.6", "2.1")), (known.version, known.versions))
+
+    def test_heartbeat_is_written_later(self) -> None:
+        site = Site()
+        charge_point = site.connect("ocpp1.6")
+        of(site.plugin.get_charge_point("CP1"))
+        jobs = []
+        site.plugin._store = Counting(site.plugin.store, jobs)
+        site.time = at(5)
+        charge_point.calls("Heartbeat")
+        self.assertEqual([], jobs)
+        self.assertEqual(at(5), of(site.plugin.get_charge_point("CP1")).lastSeen)
+
+    def test_what_waits_to_be_written_has_an_end(self) -> None:
+        site = Site()
+        for number in range(10_001):
+            site.connect("ocpp1.6", f"CP{number}")
+        self.assertEqual(1, len(site.plugin._last_heard))
+
+
+class Counting:
+    """Runs jobs, and counts them."""
+
+    healthy = True
+
+    def __init__(self, runner: Runner, jobs: list[Any]) -> None:
+        self._runner, self._jobs = runner, jobs
+
+    def run(self, job: Any, *args: Any, **kwargs: Any) -> Any:
+        self._jobs.append(job)
+        return self._runner.run(job, *args, **kwargs)
+
+    def stop(self) -> Any:
+        return self._runner.stop()
+
+
 class Configuration(SynchronousTestCase):
     def test_plugin_keeps_its_promises(self) -> None:
         self.assertTrue(verifyObject(IActionPlugin, LocalPlugin()))
+        self.assertTrue(verifyObject(IRecords, LocalPlugin()))
 
     def test_heartbeat_interval(self) -> None:
         site = Site()
@@ -61,7 +181,9 @@ class Configuration(SynchronousTestCase):
         self.refuses({"heartbeat_interval": 0}, "heartbeat_interval is 0;")
         self.refuses({"heartbeat_interval": "60"}, "heartbeat_interval is '60';")
         self.refuses({"heartbeat_interval": True}, "heartbeat_interval is True;")
-        self.refuses({"authorize": "list"}, "authorize is 'list'; \"open\" is all")
+        self.refuses({"authorize": "list"}, 'authorize is \'list\'; use "known" or "open"')
+        self.refuses({"charge_points": "no"}, 'charge_points is \'no\'; use "any" or "known"')
+        self.refuses({"store": "here"}, "the store is no URL")
         self.refuses({"hartbeat": 60}, "there is no option 'hartbeat'")
 
     def refuses(self, config: dict[str, Any], text: str) -> None:

@@ -1,0 +1,136 @@
+"""Charge points: those entered, and those that have been here. Jobs, see the package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, Row, delete, select
+
+from ocpp_twisted.identity import Identity
+from ocpp_twisted.plugins.local.store.rows import has, of_charge_point, page, put, whose
+from ocpp_twisted.plugins.local.store.tables import charge_points, charging_profiles, facts
+from ocpp_twisted.records import Admission, ChargePoint, Connector, Page
+
+__all__ = [
+    "CONNECTOR",
+    "Boot",
+    "Heard",
+    "admit",
+    "booted",
+    "forget",
+    "get_charge_point",
+    "heard",
+    "list_charge_points",
+]
+
+_table = charge_points.c
+_VERSIONS = select(_table.versions).where(of_charge_point(charge_points))
+_ADMISSION = select(_table.admission).where(of_charge_point(charge_points))
+_KEY = ("name", "charge_point")
+#: The kind of fact that a connector's status is.
+CONNECTOR = "connector"
+
+
+class Heard(NamedTuple):
+    """When a charge point was last heard, and how."""
+
+    at: datetime
+    version: str
+    peer: str
+
+
+class Boot(NamedTuple):
+    """A BootNotification, as on the wire."""
+
+    heard: Heard
+    payload: dict[str, Any]
+
+
+def booted(db: Connection, identity: Identity, boot: Boot, everybody: bool) -> str:
+    """A charge point has booted.
+
+    :param everybody: whether those that nobody has entered are admitted.
+    :returns: the RegistrationStatus to tell it.
+    """
+    heard(db, {identity: boot.heard})
+    row = db.execute(_ADMISSION, whose(identity)).one()
+    status: str = row.admission or ("Accepted" if everybody else "Rejected")
+    _put(
+        db,
+        identity,
+        registration_status=status,
+        boot=boot.payload,
+        last_boot=boot.heard.at,
+    )
+    return status
+
+
+def heard(db: Connection, last: Mapping[Identity, Heard]) -> None:
+    """These charge points were heard."""
+    for identity, (at, version, peer) in last.items():
+        row = db.execute(_VERSIONS, whose(identity)).first()
+        versions = sorted({*(row.versions or () if row else ()), version})
+        _put(db, identity, last_seen=at, version=version, versions=versions, peer=peer)
+
+
+def admit(db: Connection, identity: Identity, admission: Admission) -> ChargePoint:
+    """See `IRecords.put_charge_point`."""
+    _put(db, identity, admission=admission)
+    found = get_charge_point(db, identity)
+    assert found is not None
+    return found
+
+
+def forget(db: Connection, identity: Identity) -> bool:
+    """See `IRecords.delete_charge_point`."""
+    for table in (facts, charging_profiles):
+        db.execute(delete(table).where(has(table, identity)))
+    return bool(db.execute(delete(charge_points).where(has(charge_points, identity))).rowcount)
+
+
+def get_charge_point(db: Connection, identity: Identity) -> ChargePoint | None:
+    """See `IRecords.get_charge_point`."""
+    row = db.execute(select(charge_points).where(has(charge_points, identity))).first()
+    return None if row is None else _record(db, row)
+
+
+def list_charge_points(db: Connection, after: str | None, limit: int) -> Page[ChargePoint]:
+    """See `IRecords.list_charge_points`."""
+    query, order = select(charge_points), [_table.name, _table.charge_point]
+    return page(db, query, order, after, limit, lambda row: _record(db, row))
+
+
+def _put(db: Connection, identity: Identity, **columns: Any) -> None:
+    put(db, charge_points, _KEY, [{**whose(identity), **columns}])
+
+
+def _record(db: Connection, row: Row[Any]) -> ChargePoint:
+    identity = Identity(row.charge_point, row.name)
+    query = select(facts.c.data).where(has(facts, identity), facts.c.kind == CONNECTOR)
+    connectors = db.scalars(query.order_by(facts.c.key))
+    boot = row.boot or {}
+    station = boot.get("chargingStation", {})
+    return ChargePoint(
+        id=row.charge_point,
+        name=row.name,
+        admission=row.admission,
+        registrationStatus=row.registration_status,
+        version=row.version,
+        versions=tuple(row.versions or ()),
+        peer=row.peer,
+        vendorName=boot.get("chargePointVendor", station.get("vendorName")),
+        model=boot.get("chargePointModel", station.get("model")),
+        serialNumber=boot.get(
+            "chargePointSerialNumber",
+            boot.get("chargeBoxSerialNumber", station.get("serialNumber")),
+        ),
+        firmwareVersion=boot.get("firmwareVersion", station.get("firmwareVersion")),
+        bootReason=boot.get("reason"),
+        boot=row.boot,
+        lastBoot=row.last_boot,
+        lastSeen=row.last_seen,
+        connectors=tuple(msgspec.convert(each, Connector) for each in connectors),
+    )
