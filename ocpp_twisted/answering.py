@@ -92,12 +92,6 @@ class Answering:
 
     # -- for the other half -------------------------------------------------------------------
 
-    def _call_received(self, event: CallReceived) -> None:
-        if self._held or len(self._open) >= self._limits.open_calls:
-            self._held.append(event)  # it came in one read with those before it
-        else:
-            self._called(event)
-
     def _stop_answering(self) -> None:
         """Nothing can be sent any more. What handlers still return is for retries."""
         for call in self._open.values():
@@ -224,7 +218,7 @@ class Answering:
         except Exception:
             self._tell_failure(event, Failure())
         else:
-            self._keep(event, frame)
+            self._keep(event, frame, self._routes[event.action.name])
 
     def _unanswered(self, call: OpenCall) -> None:
         """A handler has not answered in time: the charge point must not wait for ever."""
@@ -254,20 +248,24 @@ class Answering:
         except Exception:
             self._handler_failed(event, Failure())
             return
-        self._keep(event, frame)
-        self._transport.send_message(frame)
         route = self._routes[event.action.name]
+        self._keep(event, frame, route)
+        self._transport.send_message(frame)
         if route.boot:
             self._registered(response.status)
         for handler in route.answered:
             run_handler(handler, charge_point, event.request, response)
 
-    def _keep(self, event: CallReceived, frame: bytes) -> None:
-        seconds, limits = self._routes[event.action.name].fresh_seconds, self._limits
+    def _keep(self, event: CallReceived, frame: bytes, route: Route) -> None:
+        limits, seconds = self._limits, route.fresh_seconds
         if seconds > limits.kept_seconds:
             seconds = limits.kept_seconds
-        until = self._deadlines.now() + seconds
-        self._remembered.keep_answer(event, until, frame, limits.kept_answers)
+        answers, message_id = self._remembered.answers, event.message_id
+        if message_id in answers:
+            del answers[message_id]  # the newest is the last
+        answers[message_id] = event.digest, self._deadlines.now() + seconds, frame
+        if len(answers) > limits.kept_answers:
+            del answers[next(iter(answers))]
 
     def _handler_failed(self, event: CallReceived, failure: Failure) -> None:
         if isinstance(failure.value, CallFault):

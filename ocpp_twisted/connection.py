@@ -136,7 +136,10 @@ class Connection(Answering):
             return
         event = self._session.receive(data)
         if type(event) is CallReceived:
-            self._call_received(event)
+            if self._held or len(self._open) >= self._limits.open_calls:
+                self._held.append(event)  # it came in one read with those before it
+            else:
+                self._called(event)
             if self._finishing:
                 self._close_if_finished()
         else:

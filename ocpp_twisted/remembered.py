@@ -77,18 +77,6 @@ class Remembered:
         digest, until, frame = self.answers.get(event.message_id, (None, 0.0, None))
         return frame if digest == event.digest and now < until else None
 
-    def keep_answer(self, event: CallReceived, until: float, frame: bytes, limit: int) -> None:
-        """Keep the CALLRESULT to a CALL.
-
-        :param until: seconds on the reactor's clock.
-        :param limit: how many are kept.
-        """
-        answers = self.answers
-        answers.pop(event.message_id, None)  # the newest is the last
-        answers[event.message_id] = event.digest, until, frame
-        if len(answers) > limit:
-            del answers[next(iter(answers))]
-
     def adopt(self, event: CallReceived) -> OpenCall | None:
         """The CALL whose handler works on this one already; None if there is none."""
         call = self.orphans.get(event.message_id)
