@@ -334,8 +334,10 @@ class Answering:
     # -- who it is, and what it does wrong ----------------------------------------------------
 
     def _booting(self, event: CallReceived) -> None:
-        """A BootNotification says who made the charge point: treat its faults accordingly."""
+        """A charge point has started, and says who made it: treat its faults accordingly."""
         self._remembered.maker = maker(event.request)
+        # It may count its message ids from 1 again: what it says under an old one is news.
+        self._remembered.answers.clear()
         self._session.leniency = self._session.leniency.towards(event.request)
 
     def _repaired(self, repairs: list[Repair]) -> None:

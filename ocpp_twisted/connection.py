@@ -48,6 +48,7 @@ from ocpp_twisted.ocppj.events import (
 from ocpp_twisted.ocppj.leniency import Repair
 from ocpp_twisted.ocppj.message import Request, Response, ResponseT_co, Send
 from ocpp_twisted.ocppj.session import Session
+from ocpp_twisted.recording.redaction import may_hold_secrets
 from ocpp_twisted.registration import Status
 from ocpp_twisted.remembered import Remembered
 from ocpp_twisted.routing import Route
@@ -303,11 +304,13 @@ class Connection(Answering):
             self._send_next()
         for event in ended:
             call, error = event.call, event.error
+            # What is wrong with a secret may be told by quoting it.
+            quotes = isinstance(error, (CallErrorReceived, InvalidResponse))
             _log.info(
                 "call failed: {charge_point} {action}: {error}",
                 charge_point=self,
                 action=call.request.ACTION,
-                error=error,
+                error=type(error).__name__ if quotes and may_hold_secrets(call.frame) else error,
             )
             if not call.owner.called:
                 self._over(call, error)

@@ -23,8 +23,8 @@ class Limits:
         InternalError. What the handler still returns is for the peer's retry.
     :ivar kept_answers: how many of its last CALLRESULTs are kept for each charge point, to answer
         a CALL that comes again.
-    :ivar kept_seconds: how long each is kept. An answer that tells the time is kept for ten
-        seconds.
+    :ivar kept_seconds: how long each is kept at most: those to messages about transactions. Others
+        are kept for a minute, and those that tell the time for ten seconds.
     :ivar remembered: of how many charge points that are not connected something is remembered:
         their registration, their answers, and what they do wrong.
     """

@@ -77,8 +77,13 @@ def routes(
     return found
 
 
-#: An answer that tells the time is soon wrong. Charge points that count their message ids from 1
-#: again when they start would be given it.
+#: What charge points keep while they are offline, and send again when they are back.
+_KEPT_FOR_LATER = frozenset(
+    {"StartTransaction", "StopTransaction", "MeterValues", "TransactionEvent"}
+)
+#: Other answers are soon wrong: a tag is blocked, a status has changed and changed back.
+_SECONDS_OF_AN_ANSWER = 60.0
+#: And one that tells the time even sooner.
 _SECONDS_OF_A_TIME = 10.0
 
 
@@ -86,13 +91,17 @@ def _route(version: str, action: Action, plugins: Sequence[IActionPlugin]) -> Ro
     requests = [plugin.request_handler(version, action.name) for plugin in plugins]
     answered = [plugin.answered_handler(version, action.name) for plugin in plugins]
     response = [plugin.response_handler(version, action.name) for plugin in plugins]
-    tells_time = hasattr(action.response, "currentTime")
+    fresh_seconds = _SECONDS_OF_AN_ANSWER
+    if action.name in _KEPT_FOR_LATER:
+        fresh_seconds = math.inf
+    elif hasattr(action.response, "currentTime"):
+        fresh_seconds = _SECONDS_OF_A_TIME
     return Route(
         next((handler for handler in requests if handler is not None), None),
         tuple(handler for handler in answered if handler is not None),
         tuple(handler for handler in response if handler is not None),
         boot=action.name == "BootNotification",
-        fresh_seconds=_SECONDS_OF_A_TIME if tells_time else math.inf,
+        fresh_seconds=fresh_seconds,
     )
 
 

@@ -1006,3 +1006,17 @@ class TurnTests(SynchronousTestCase):
         session.calls.next_call(5)
         session.calls.expire(12)
         self.assertEqual(session.close(), [])
+
+
+class SecretTests(SynchronousTestCase):
+    def test_an_error_that_quotes_a_secret_is_not_logged(self):
+        cp1 = wire(ActionPlugin())
+        request = v16.ChangeConfigurationRequest(key="AuthorizationKey", value="S3CRET")
+        with capturedLogs() as logs:
+            result = cp1.connection.call(request)
+            cp1.says(f'[4,"{cp1.hears_call()}","InternalError","S3CRET is bad",{{}}]')
+        self.failureResultOf(result, CallErrorReceived)
+        told = [formatEvent(event) for event in logs]
+        self.assertEqual(len(told), 1)
+        self.assertIn("ChangeConfiguration: CallErrorReceived", told[0])
+        self.assertNotIn("S3CRET", told[0])

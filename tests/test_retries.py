@@ -53,6 +53,15 @@ class Counting(ActionPlugin):
         )
         return answer
 
+    @on(v16.AuthorizeRequest)
+    def authorize(self, charge_point, request):
+        self.starts += 1
+        return v16.AuthorizeResponse(idTagInfo=v16.IdTagInfo(status="Accepted"))
+
+    @on(v16.BootNotificationRequest)
+    def boot(self, charge_point, request):
+        return v16.BootNotificationResponse(currentTime=self.now, interval=1, status="Accepted")
+
     @after(v16.StartTransactionRequest)
     def started(self, charge_point, request, response):
         self.written += 1
@@ -141,6 +150,21 @@ class AnsweredTests(RetryTestCase):
         self.assertEqual(self.starts(), [result("a", 1)])
         self.clock.advance(1)
         self.assertEqual(self.starts(), [result("a", 2)])
+
+    def test_what_is_not_about_a_transaction_for_a_minute(self) -> None:
+        authorize = '[2,"a","Authorize",{"idTag":"T"}]'
+        for seconds, asked in ((0.0, 1), (59.9, 1), (0.1, 2)):
+            self.clock.advance(seconds)
+            self.cp1.says(authorize)
+            self.assertEqual(len(self.cp1.hears()), 1)
+            self.assertEqual(self.plugin.starts, asked)
+
+    def test_a_boot_ends_them(self) -> None:
+        """What starts may count its message ids from 1 again."""
+        self.starts("2")
+        self.cp1.says('[2,"1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]')
+        self.cp1.hears()
+        self.assertEqual(self.starts("2"), [result("2", 2)])
 
     def test_an_answer_that_tells_the_time_for_ten_seconds(self) -> None:
         """A charge point that counts from 1 again must not be told an old time."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -22,6 +23,8 @@ __all__ = ["BoundedSite"]
 _log = Logger()
 #: How many connections of clients there may be.
 _CONNECTIONS = 500
+#: Seconds that a client may take to send a request, however it drips in.
+_PATIENCE = 60.0
 
 
 class _BoundedRequest(Request):
@@ -76,9 +79,12 @@ class _Channel(HTTPChannel):
 
     site: BoundedSite
 
+    _slow: IDelayedCall | None = None
+
     def connectionMade(self) -> None:
-        """Too many are too many: this one is closed then."""
+        """Too many are too many: this one is closed then. So is one that never ends its request."""
         super().connectionMade()
+        self._wait_for_request()
         self.site.channels.add(self)
         if len(self.site.channels) > _CONNECTIONS:
             _log.warn("HTTP connection refused: there are {count}", count=_CONNECTIONS)
@@ -87,7 +93,28 @@ class _Channel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection has ended."""
         self.site.channels.discard(self)
+        self._stop_waiting()
         super().connectionLost(reason)
+
+    def allContentReceived(self) -> None:
+        """A request has come."""
+        self._stop_waiting()
+        super().allContentReceived()
+
+    def requestDone(self, request: HTTPRequest) -> None:
+        """It is answered: another may come."""
+        super().requestDone(request)
+        if self.site is not None and self in self.site.channels:
+            self._wait_for_request()
+
+    def _wait_for_request(self) -> None:
+        self._stop_waiting()
+        self._slow = self.site.reactor.callLater(_PATIENCE, self.forceAbortClient)
+
+    def _stop_waiting(self) -> None:
+        slow, self._slow = self._slow, None
+        if slow is not None and slow.active():
+            slow.cancel()
 
     def finish(self) -> None:
         """End the connection, after the response if one is due."""

@@ -32,7 +32,7 @@ from ocpp_twisted.plugins.local.status import Status
 from ocpp_twisted.plugins.local.store.charge_points import Heard
 from ocpp_twisted.plugins.local.store.database import open_database, probe
 from ocpp_twisted.plugins.local.store.writer import Immediate, Runner, Writer
-from ocpp_twisted.records import Transaction
+from ocpp_twisted.records import Admission, ChargePoint, Transaction
 
 __all__ = ["LocalPlugin"]
 
@@ -84,6 +84,7 @@ class LocalPlugin(
         self.everybody = False
         self.any_charge_point = True
         self._last_heard: dict[Identity, Heard] = {}
+        self._admitted: set[Identity] = set()
         self._store = store
         self._writing: LoopingCall | None = None
 
@@ -100,15 +101,33 @@ class LocalPlugin(
         """See `IAttached.attach`."""
         self.hub = surroundings.hub
 
+    def put_charge_point(
+        self, charge_point: str | Identity, admission: Admission = "Accepted"
+    ) -> Deferred[ChargePoint]:
+        """See `IRecords.put_charge_point`; what it may send is looked up again."""
+        self._admitted.discard(Identity.of(charge_point))
+        return super().put_charge_point(charge_point, admission)
+
+    def delete_charge_point(self, charge_point: str | Identity) -> Deferred[bool]:
+        """See `IRecords.delete_charge_point`; what it may send is looked up again."""
+        self._admitted.discard(Identity.of(charge_point))
+        return super().delete_charge_point(charge_point)
+
     def close_transaction(self, id: int) -> Deferred[Transaction | None]:  # noqa: A002
         """See `IRecords.close_transaction`."""
+
+        def close(before: Transaction | None) -> Deferred[Transaction | None]:
+            closed = super(LocalPlugin, self).close_transaction(id)
+            if before is not None and before.stopped is None and before.closed is None:
+                closed.addCallback(tell)
+            return closed
 
         def tell(transaction: Transaction | None) -> Transaction | None:
             if transaction is not None:
                 self.tell_of(transaction, "ended")
             return transaction
 
-        return super().close_transaction(id).addCallback(tell)
+        return self.get_transaction(id).addCallback(close)
 
     def trouble(self) -> str:
         """See `IReportsHealth.trouble`."""

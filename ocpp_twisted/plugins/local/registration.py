@@ -10,14 +10,16 @@ from typing import Any
 import msgspec
 from twisted.internet.defer import Deferred
 
+from ocpp_twisted.errors import CallFault, ErrorCode
 from ocpp_twisted.identity import Identity
-from ocpp_twisted.interfaces import IChargePoint
+from ocpp_twisted.interfaces import IChargePoint, RequestHandler
 from ocpp_twisted.ocppj.message import Request, Response
 from ocpp_twisted.plugin import on
 from ocpp_twisted.plugins.local.keeping import Keeping
 from ocpp_twisted.plugins.local.messages import answer, requests
 from ocpp_twisted.plugins.local.store import charge_points
 from ocpp_twisted.plugins.local.store.charge_points import Boot, Heard
+from ocpp_twisted.records import ChargePoint
 
 __all__ = ["Registration"]
 
@@ -36,6 +38,36 @@ class Registration(Keeping):
     heartbeat_interval: int
     any_charge_point: bool
     _last_heard: dict[Identity, Heard]
+    _admitted: set[Identity]
+
+    def request_handler(self, version: str, action: str) -> RequestHandler | None:
+        """See `IActionPlugin.request_handler`.
+
+        Where only known charge points are admitted, one that sends something without having booted
+        is looked up first, once for each connection.
+        """
+        handler = super().request_handler(version, action)
+        if handler is None or action == "BootNotification":
+            return handler
+
+        def admitted_only(charge_point: IChargePoint, request: Any) -> Any:
+            if self.any_charge_point or charge_point.identity in self._admitted:
+                return handler(charge_point, request)
+            found = self.keep(charge_points.get_charge_point, charge_point.identity)
+            return found.addCallback(go_on, charge_point, request)
+
+        def go_on(known: ChargePoint | None, charge_point: IChargePoint, request: Any) -> Any:
+            if known is None or known.admission in (None, "Rejected"):
+                text = "this charge point is not known here: it may only boot"
+                raise CallFault(ErrorCode.SECURITY_ERROR, text)
+            self._admitted.add(charge_point.identity)
+            return handler(charge_point, request)
+
+        return admitted_only
+
+    def charge_point_offline(self, charge_point: IChargePoint, reason: str, seconds: float) -> None:
+        """It is looked up again when it comes back."""
+        self._admitted.discard(charge_point.identity)
 
     @on(*requests("BootNotification"))
     def boot_notification(

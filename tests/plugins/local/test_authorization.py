@@ -9,7 +9,7 @@ from zope.interface import implementer
 
 from ocpp_twisted.plugins.local import Decision, IAuthorizer, LocalPlugin
 from ocpp_twisted.records import IdTag
-from tests.plugins.local.wire import NOW, NOW_TEXT, Line, Site, at, at_text
+from tests.plugins.local.wire import NOW, NOW_TEXT, Line, Site, at, at_text, of
 
 HASH = {
     "hashAlgorithm": "SHA256",
@@ -177,6 +177,20 @@ class Limit(SynchronousTestCase):
         )
         status: str = answer["idTokenInfo"]["status"]
         return status
+
+    def test_what_a_retry_is_told_is_kept(self) -> None:
+        first, second = (self.site.connect("ocpp1.6", name) for name in ("CP1", "CP2"))
+        number = self.starts(first)["transactionId"]
+        self.assertEqual("ConcurrentTx", self.starts(second)["idTagInfo"]["status"])
+        first.calls(
+            "StopTransaction",
+            transactionId=number,
+            meterStop=9,
+            timestamp="2024-05-01T13:00:00Z",
+        )
+        self.assertEqual("Accepted", self.starts(second)["idTagInfo"]["status"])
+        kept = [each.idTagStatus for each in of(self.site.plugin.list_transactions()).items]
+        self.assertEqual(["Accepted", "Accepted"], kept)
 
 
 class Certificates(SynchronousTestCase):

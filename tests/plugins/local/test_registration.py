@@ -82,6 +82,19 @@ class Admission(SynchronousTestCase):
         answer = site.connect("ocpp1.6").says('[2,"x","Authorize",{"idTag":"A"}]')
         self.assertIn("SecurityError", answer or "")
 
+    def test_who_does_not_boot_may_send_nothing_either(self) -> None:
+        heartbeat = '[2,"%d","Heartbeat",{}]'
+        for subprotocol in ("ocpp1.6", "ocpp2.0.1"):
+            site = Site(charge_points="known")
+            charge_point = site.connect(subprotocol)
+            self.assertIn("SecurityError", charge_point.says(heartbeat % 1))
+            of(site.plugin.put_charge_point("CP1"))
+            self.assertIn("currentTime", charge_point.says(heartbeat % 2))
+            of(site.plugin.put_charge_point("CP1", "Rejected"))
+            self.assertIn("SecurityError", charge_point.says(heartbeat % 3))
+            of(site.plugin.delete_charge_point("CP1"))
+            self.assertIn("SecurityError", charge_point.says(heartbeat % 4))
+
 
 class Known(SynchronousTestCase):
     """What is known of a charge point."""

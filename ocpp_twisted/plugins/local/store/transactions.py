@@ -129,7 +129,11 @@ def start(
     begun_by = digest([utc(begun.at), begun.connector, tag["tag_key"], begun.meter])
     row = db.execute(_STARTED, {**whose(identity), "begun_by": begun_by}).first()
     if row is not None:
-        return int(row.transaction_id), token.decide(db, now, row.id)
+        decision = token.decide(db, now, row.id)
+        db.execute(
+            update(transactions).where(_table.id == row.id).values(id_tag_status=decision.status)
+        )
+        return int(row.transaction_id), decision
     transaction_id = new_id(db)
     decision = token.decide(db, now, NEW)
     _insert(

@@ -222,15 +222,19 @@ class Writer:
 
     def _attempt(self, jobs: Sequence[_Job]) -> tuple[list[_Outcome], str | None]:
         """What came of the jobs, and why the database cannot be reached if it cannot."""
-        begun = perf_counter()
+        begun, reached = perf_counter(), False
         try:
             with self._engine.begin() as db:
+                reached = True
                 if not jobs:
                     self._probe(db)
                 outcomes = [(job, job.call(db)) for job in jobs]
         except Exception as error:
             if not jobs:
                 return [], _said(error)
+            if not reached and _is_lost(error):  # to try each of them would take as long again
+                lost = Failure(RecordsUnavailable(f"the records cannot be reached: {error}"))
+                return [(job, lost) for job in jobs], _said(error)
             return self._one_by_one(jobs)
         self.commits.add(perf_counter() - begun)
         return outcomes, None
