@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Identity"]
+__all__ = ["Identity", "unusable"]
+
+#: OCPP 2.x allows 48; charge points of 1.6 have no limit there.
+_MOST_CHARACTERS = 255
+
+
+def unusable(text: str) -> str | None:
+    """Why a text cannot be an id or a name; None if it can."""
+    if len(text) > _MOST_CHARACTERS:
+        return f"is longer than {_MOST_CHARACTERS} characters"
+    if not text.isprintable():
+        return "holds characters that cannot be printed"
+    return None
 
 
 class Identity(NamedTuple):

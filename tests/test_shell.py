@@ -174,7 +174,7 @@ class ServerTests(ShellCase):
     async def test_a_token(self) -> None:
         await self.start(token=TOKEN)
         code, _, errors = await self.run_it("charge-points")
-        self.assertEqual(code, 5)
+        self.assertEqual(code, 2)
         self.assertIn("OCPP_TOKEN", errors)
         os.environ["OCPP_TOKEN"] = TOKEN
         self.assertEqual((await self.run_it("charge-points"))[0], 0)

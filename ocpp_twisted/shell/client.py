@@ -38,8 +38,6 @@ class Exit(IntEnum):
 
 
 _CODES = {
-    401: Exit.UNREACHABLE,
-    403: Exit.UNREACHABLE,
     409: Exit.NOT_NOW,
     429: Exit.NOT_NOW,
     500: Exit.UNKNOWN,

@@ -10,15 +10,12 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
-from ocpp_twisted.identity import Identity
+from ocpp_twisted.identity import Identity, unusable
 
 __all__ = ["DEFAULT_TEMPLATES", "BadId", "Templates", "UnknownPath"]
 
 #: What works with nothing configured.
 DEFAULT_TEMPLATES = ("/ocpp/{name}/{id}", "/ocpp/{id}", "/{id}")
-
-#: OCPP 2.x allows 48; charge points of 1.6 have no limit there.
-_MAX_LENGTH = 255
 
 _ORIGIN = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -95,8 +92,7 @@ def _decode(segment: str) -> str:
         text = unquote_to_bytes(segment).decode("utf-8")
     except UnicodeError:
         raise BadId("the charge point's id is not percent-encoded UTF-8") from None
-    if len(text) > _MAX_LENGTH:
-        raise BadId(f"the charge point's id is longer than {_MAX_LENGTH} characters")
-    if not text.isprintable():
-        raise BadId("the charge point's id holds characters that cannot be printed")
+    why = unusable(text)
+    if why is not None:
+        raise BadId(f"the charge point's id {why}")
     return text

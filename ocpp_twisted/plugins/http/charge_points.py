@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from ocpp_twisted.errors import NotConnected, RecordsUnavailable
 from ocpp_twisted.hub import MessageNotice
-from ocpp_twisted.identity import Identity
+from ocpp_twisted.identity import Identity, unusable
 from ocpp_twisted.interfaces import ConnectedChargePoint, IActiveCaller
 from ocpp_twisted.plugins.http.listing import PageQuery, RecordKeeping
 from ocpp_twisted.plugins.http.operations import JSON, Asked, NameQuery, operation
@@ -126,6 +126,9 @@ class ChargePoints(RecordKeeping):
     )
     async def enter(self, asked: Asked) -> ChargePointState:
         """It counts from the charge point's next BootNotification on."""
+        for place, text in (("id", asked.identity.id), ("name", asked.identity.name)):
+            if (why := unusable(text)) is not None:
+                raise Problem("invalid-request", f"the {place} {why}", path=place)
         record = await self.records.put_charge_point(asked.identity, asked.body.admission)
         return _state(record, await self._connections())
 

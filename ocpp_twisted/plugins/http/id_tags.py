@@ -35,7 +35,7 @@ class IdTagEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     status: IdTagStatus = "Accepted"
     expiryDate: Annotated[datetime, Meta(tz=True)] | None = None
     parentIdTag: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
-    maxTransactions: Annotated[int, Meta(ge=0)] | None = None
+    maxTransactions: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
 
 
 class Imported(Struct, frozen=True, kw_only=True):

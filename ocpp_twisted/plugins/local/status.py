@@ -29,6 +29,9 @@ from ocpp_twisted.records import Connector
 
 __all__ = ["Status"]
 
+#: Of connectors with higher numbers nothing is kept: a charge point could fill the disk otherwise.
+_HIGHEST_EVSE, _HIGHEST_CONNECTOR = 200, 200
+
 _Statuses = v20.StatusNotificationRequest | v201.StatusNotificationRequest
 _Events = v20.NotifyEventRequest | v201.NotifyEventRequest
 
@@ -109,8 +112,12 @@ class Status(Keeping):
 
 
 def _report(db: Connection, identity: Identity, connectors: list[Connector], now: datetime) -> None:
-    """A job: the connectors are so."""
-    told = {f"{each.evseId}/{each.connectorId}": each for each in connectors}
+    """A job: the connectors are so. What nobody has so many of is heard and not kept."""
+    told = {
+        f"{each.evseId}/{each.connectorId}": each
+        for each in connectors
+        if (each.evseId or 0) <= _HIGHEST_EVSE and (each.connectorId or 0) <= _HIGHEST_CONNECTOR
+    }
     facts.is_so(db, identity, CONNECTOR, told, now)
 
 

@@ -106,6 +106,12 @@ class ChargePointTests(RecordsCase):
         self.assertEqual((await self.delete(path)).status, 204)
         await self.refused(self.delete(path), 404, "unknown-charge-point")
 
+    async def test_an_id_with_which_nobody_can_connect(self) -> None:
+        await self.started()
+        for identity in ("a%00b", "a%0ab", "x" * 256):
+            response = await self.ask("PUT", f"{API}/charge-points/{identity}", {})
+            self.assertEqual(response.problem, (400, "invalid-request"))
+
     async def test_a_connection_is_closed(self) -> None:
         await self.start()
         wire = self.online()

@@ -83,3 +83,16 @@ class TellingTests(SynchronousTestCase):
         for message in (STATUS, START):
             cp1.says(message)
         self.assertEqual(len(cp1.hears()), 2)
+
+    def test_connectors_that_nobody_has(self) -> None:
+        cp1 = online(self.system)
+        for number in (1, 200, 201, 10**20):
+            cp1.says(
+                STATUS.replace('"s"', f'"{number}"').replace(
+                    '"connectorId":1', f'"connectorId":{number}'
+                )
+            )
+        self.assertEqual(len(cp1.hears()), 4)
+        found = self.successResultOf(self.plugin.get_charge_point("CP1"))
+        assert found is not None
+        self.assertEqual(sorted(each.connectorId for each in found.connectors), [1, 200])
