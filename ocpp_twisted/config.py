@@ -22,10 +22,12 @@ from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.interfaces import IActionPlugin, IActiveCallPlugin
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.logs import LogOptions
-from ocpp_twisted.options import OPTIONS, RECORDS, Option
+from ocpp_twisted.options import OPTIONS, RECORDS, Option, endpoint_description
 from ocpp_twisted.quirks import Quirks
 from ocpp_twisted.recording.file import Recording
 from ocpp_twisted.records import IRecords
+from ocpp_twisted.security.handshake import SecurityProfile
+from ocpp_twisted.security.proxies import Proxies
 from ocpp_twisted.websocket.server import WebSocketOptions
 from ocpp_twisted.websocket.urls import DEFAULT_TEMPLATES, Templates
 
@@ -38,6 +40,8 @@ class Settings:
 
     :ivar ws: Twisted endpoint descriptions to listen on, for example ``tcp:9000``.
     :ivar wss: the same for WebSockets over TLS.
+    :ivar security_profiles: what charge points have to prove, by ``ws``, ``wss`` or an element of
+        these two; 0 where nothing is said.
     :ivar tls: the certificate's and the private key's file; None for a development certificate,
         kept in `data_directory`.
     :ivar reuse_port: whether several processes may listen on the same ports.
@@ -53,6 +57,7 @@ class Settings:
 
     ws: Sequence[str] = ()
     wss: Sequence[str] = ()
+    security_profiles: Mapping[str, SecurityProfile] = field(default_factory=dict)
     tls: tuple[Path, Path] | None = None
     reuse_port: bool = False
     data_directory: Path = Path("ocpp-data")
@@ -66,6 +71,11 @@ class Settings:
     recording: Recording | None = None
     measured: bool = False
     logs: LogOptions = field(default_factory=LogOptions)
+
+    def security_profile(self, scheme: str, description: str) -> SecurityProfile:
+        """What charge points have to prove at a listener: ``ws`` or ``wss``, and its endpoint."""
+        chosen = self.security_profiles
+        return chosen.get(description, chosen.get(scheme, SecurityProfile.NONE))
 
     @property
     def plugins(self) -> list[Any]:
@@ -213,6 +223,7 @@ def make(
     return Settings(
         ws=value["ws"],
         wss=value["wss"],
+        security_profiles=_security_profiles(value),
         tls=_tls(value),
         reuse_port=value["reuse-port"],
         data_directory=directory,
@@ -224,6 +235,7 @@ def make(
             ping_interval=value["ping-interval"],
             ping_timeout=value["ping-timeout"],
             max_message_size=value["max-message-size"],
+            proxies=_proxies(value),
         ),
         limits=Limits(call_timeout=value["call-timeout"]),
         quirks=_quirks(value["quirks"], document, "quirks" in command_line),
@@ -261,6 +273,54 @@ def _tls(value: Mapping[str, Any]) -> tuple[Path, Path] | None:
     if certificate and not value["wss"]:
         raise ConfigurationError("--tls-cert is for --wss: add --wss PORT")
     return (certificate, key) if certificate else None
+
+
+def _security_profiles(value: Mapping[str, Any]) -> dict[str, SecurityProfile]:
+    """By scheme or endpoint; refused if a listener cannot be what it is to be."""
+    listeners = [(scheme, each) for scheme in ("ws", "wss") for each in value[scheme]]
+    chosen: dict[str, SecurityProfile] = {}
+    for which, profile in value["security-profile"]:
+        schemes = [which] if which in ("ws", "wss") else ["ws", "wss"] if not which else []
+        keys = schemes or [endpoint_description(which)]
+        concerned = [each for each in listeners if each[0] in keys or each[1] in keys]
+        if not concerned:
+            raise ConfigurationError(
+                f"--security-profile {which}={profile:d}: there is no listener {which}; name it as "
+                "it is given to --ws or --wss"
+            )
+        for scheme, description in concerned:
+            if fault := _misfit(scheme, profile, bool(value["proxy"])):
+                raise ConfigurationError(
+                    f"--security-profile: profile {profile:d} {fault}, and --{scheme} "
+                    f"{description} is to have it: say which listener has which profile, for "
+                    "example --security-profile ws=1 --security-profile wss=2"
+                )
+        chosen.update(dict.fromkeys(keys, profile))
+    return chosen
+
+
+def _misfit(scheme: str, profile: SecurityProfile, behind_proxies: bool) -> str:
+    """Why a listener cannot have a security profile; empty if it can."""
+    if scheme == "wss" and profile == SecurityProfile.BASIC:
+        return "is without TLS"
+    if scheme == "ws" and profile > SecurityProfile.BASIC and not behind_proxies:
+        return "needs TLS (or a --proxy that ends it)"
+    return ""
+
+
+def _proxies(value: Mapping[str, Any]) -> Proxies:
+    if not value["proxy"]:
+        if value["proxy-identity-header"]:
+            raise ConfigurationError(
+                "--proxy-identity-header is believed from listed proxies only: add --proxy ADDRESS"
+            )
+        if any(each.startswith("haproxy:") for each in [*value["ws"], *value["wss"]]):
+            raise ConfigurationError(
+                "an endpoint with haproxy: lets in listed proxies only: add --proxy ADDRESS"
+            )
+    return Proxies(
+        networks=tuple(value["proxy"]), identity_header=value["proxy-identity-header"] or ""
+    )
 
 
 def _templates(templates: Sequence[str], given: Given | None) -> Templates:

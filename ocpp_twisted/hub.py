@@ -5,7 +5,7 @@ notice; who wants to know listens. Nobody waits for anybody, and a kind of notic
 listens costs nothing: `Hub.wants` says so before one is made. As JSON, a notice names its kind::
 
     {"kind":"connection","time":"2026-01-02T03:04:05.678Z","chargePoint":"CP1","name":"",
-     "event":"online","version":"1.6","peer":"tcp4:10.0.0.7:54321"}
+     "event":"online","version":"1.6","peer":"10.0.0.7:54321"}
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from ocpp_twisted.identity import Identity
 from ocpp_twisted.measuring import Counted
 from ocpp_twisted.ocppj.leniency import Repair
 from ocpp_twisted.ocppj.message import Request, Response, ResponseT_co, Send
+from ocpp_twisted.security.handshake import Handshake
 
 __all__ = [
     "AnsweredHandler",
@@ -30,6 +31,7 @@ __all__ = [
     "IActiveCaller",
     "IChargePoint",
     "IConnectionOwner",
+    "IDoorkeeper",
     "IMeasured",
     "IMessageReceiver",
     "IMessageTransport",
@@ -311,6 +313,19 @@ class IConnectionOwner(Interface):
 
         :param transport: provides `IMessageTransport`.
         :returns: provides `IMessageReceiver`.
+        """
+
+
+class IDoorkeeper(Interface):
+    """Decides who may come in; `ocpp_twisted.security.door.Doorkeeper` is the usual one."""
+
+    def admit(handshake: Handshake) -> Deferred[None] | None:
+        """Look at a charge point that asks to come in.
+
+        :param handshake: an `ocpp_twisted.security.handshake.Handshake`.
+        :returns: None, or a Deferred that fires, if it may. It is cancelled if the charge point
+            goes away meanwhile.
+        :raises Refused: if it may not; as an errback, too.
         """
 
 

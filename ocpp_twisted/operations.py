@@ -81,16 +81,16 @@ def _trouble_of(plugin: Any) -> str:
 def of_sockets(counts: Counts) -> list[Counted]:
     """The measures of a WebSocket server."""
 
-    def by_version(numbers: Mapping[tuple[str, str], int]) -> dict[tuple[str, ...], float]:
+    def by_version(numbers: Mapping[tuple[str, str, int], int]) -> dict[tuple[str, ...], float]:
         return {
-            (subprotocol.removeprefix("ocpp"), transport): number
-            for (subprotocol, transport), number in numbers.items()
+            (subprotocol.removeprefix("ocpp"), transport, str(int(profile))): number
+            for (subprotocol, transport, profile), number in numbers.items()
         }
 
     def by_code(numbers: Mapping[int, int]) -> dict[tuple[str, ...], float]:
         return {(str(code),): number for code, number in numbers.items()}
 
-    kind = ("version", "transport")
+    kind = ("version", "transport", "profile")
     return [
         Counted(
             "ocpp_connections", "Charge points that are connected.", kind, by_version(counts.open)

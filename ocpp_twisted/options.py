@@ -18,6 +18,8 @@ from twisted.internet.endpoints import serverFromString
 
 from ocpp_twisted.logs import FORMATS, level
 from ocpp_twisted.quirks import BUILT_IN, Quirks
+from ocpp_twisted.security.handshake import SecurityProfile
+from ocpp_twisted.security.proxies import network
 
 __all__ = ["OPTIONS", "RECORDS", "Option", "endpoint_description"]
 
@@ -53,6 +55,16 @@ class Option:
     def is_flag(self) -> bool:
         """Whether it stands on the command line without a value."""
         return self.types == (bool,)
+
+
+def _profile(text: str) -> tuple[str, SecurityProfile]:
+    which, _, number = text.rpartition("=")
+    if number not in ("0", "1", "2", "3"):
+        raise ValueError(
+            f"{text!r} is no security profile: write 0, 1, 2 or 3, or ws=1, wss=3, or 9443=3 for "
+            "the listener --wss 9443"
+        )
+    return which, SecurityProfile(int(number))
 
 
 _SYSTEMD = re.compile(r"systemd:domain=(?:INET6?|UNIX):(?:index=\d+|name=[^:=]+)")
@@ -155,6 +167,25 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             check=Path,
         ),
         "tls-key": Option(help="PEM file: the private key of --tls-cert.", check=Path),
+        "security-profile": Option(
+            help="How charge points prove who they are: 0 not at all, 1 by password on --ws, 2 by "
+            "password on --wss, 3 by certificate on --wss. For all listeners, or for some: ws=1, "
+            "wss=3, 9443=3 (docs/security.md). [default: 0]",
+            check=_profile,
+            types=(int, str),
+            several=True,
+        ),
+        "proxy": Option(
+            help="Address or network (10.0.0.0/8) of proxies: X-Forwarded-For and "
+            "--proxy-identity-header count from there only, and haproxy: endpoints "
+            "(haproxy:tcp:9000) let nobody else in. [default: none]",
+            check=network,
+            several=True,
+        ),
+        "proxy-identity-header": Option(
+            help="Header in which a --proxy that ends TLS tells the name in the client certificate "
+            "that it has verified, for security profile 3.",
+        ),
         "reuse-port": Option(
             help="Share the ports: start the same command several times, and the kernel spreads "
             "the charge points over the processes.",

@@ -49,7 +49,7 @@ from ocpp_twisted.records import IRecords
 from ocpp_twisted.versions import CATALOGUES
 from ocpp_twisted.watch import Watch
 from ocpp_twisted.websocket.listen import listen
-from ocpp_twisted.websocket.server import OCPPServerFactory
+from ocpp_twisted.websocket.server import Entrance, OCPPServerFactory
 from ocpp_twisted.websocket.tls import TLSFactory, development_certificate, server_context
 
 __all__ = ["Options", "Server", "Settings", "makeService"]
@@ -98,16 +98,17 @@ class Server(Service):
             owner = Tap(owner, log_frame)
         self._factory = OCPPServerFactory(owner, reactor, settings.websocket)
         self._listeners: list[tuple[str, str, IProtocolFactory]] = [
-            ("ws", description, self._factory) for description in settings.ws
+            ("ws", description, self._entrance("ws", description)) for description in settings.ws
         ]
         self._certificate_ends: datetime | None = None
         if settings.wss:
             context = self._tls_context()
             assert context.certificate is not None
             self._certificate_ends = context.certificate.to_cryptography().not_valid_after_utc
-            secure = TLSFactory(context, False, self._factory)
-            secure.noisy = False
-            self._listeners += [("wss", description, secure) for description in settings.wss]
+            for description in settings.wss:
+                secure = TLSFactory(context, False, self._entrance("wss", description))
+                secure.noisy = False
+                self._listeners.append(("wss", description, secure))
         self._factory.accepting = False
         self.operations = self._make_operations()
         self._ports: list[IListeningPort] = []
@@ -115,6 +116,9 @@ class Server(Service):
         self._starting: Deferred[None] | None = None
         self._stopping = DeferredLock()
         self._started: list[Any] = []
+
+    def _entrance(self, scheme: str, description: str) -> Entrance:
+        return Entrance(self._factory, self.settings.security_profile(scheme, description))
 
     @property
     def addresses(self) -> list[IAddress]:
@@ -211,9 +215,15 @@ class Server(Service):
     @inlineCallbacks
     def _bind(self) -> Generator[Any, Any, None]:
         for scheme, description, factory in self._listeners:
-            shared = self.settings.reuse_port
             try:
-                self._ports.append((yield listen(self._reactor, description, factory, shared)))
+                port = yield listen(
+                    self._reactor,
+                    description,
+                    factory,
+                    self.settings.reuse_port,
+                    self.settings.websocket.proxies,
+                )
+                self._ports.append(port)
             except CannotListenError as error:
                 raise ConfigurationError(
                     f"cannot listen for {scheme} on {description}: {error.socketError}; "

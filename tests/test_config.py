@@ -24,6 +24,9 @@ ws = [9000, "tcp:9001:interface=127.0.0.1"]
 wss = 9443
 tls-cert = "cert.pem"
 tls-key = "/etc/key.pem"
+security-profile = ["ws=1", "9443=3"]
+proxy = ["10.0.0.0/8", "::1"]
+proxy-identity-header = "X-Client"
 reuse-port = true
 data-dir = "data"
 action-plugin = "local"
@@ -85,6 +88,10 @@ class AcceptedTests(FileTestCase):
         self.assertEqual(settings.ws, ["tcp:9000", "tcp:9001:interface=127.0.0.1"])
         self.assertEqual(settings.wss, ["tcp:9443"])
         self.assertEqual(settings.tls, (here / "cert.pem", Path("/etc/key.pem")))
+        self.assertEqual(settings.security_profile("ws", "tcp:9000"), 1)
+        self.assertEqual(settings.security_profile("wss", "tcp:9443"), 3)
+        self.assertTrue(settings.websocket.proxies.trust("10.1.2.3"))
+        self.assertEqual(settings.websocket.proxies.identity_header, "X-Client")
         self.assertTrue(settings.reuse_port)
         self.assertEqual(settings.data_directory, here / "data")
         self.assertEqual([plugin.name for plugin in settings.action_plugins], ["local"])

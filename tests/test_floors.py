@@ -37,6 +37,7 @@ FLOORS = {
     "versions": 2,
     "records": 2,
     "recording": 2,
+    "security": 2,
     "plugin": 3,
     "quirks": 3,
     "registration": 3,

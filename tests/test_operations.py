@@ -144,8 +144,9 @@ class ServerTests(TestCase):
         with self.assertRaises(AssertionError):
             await upgraded(reactor, ws, target="/a/b/c/d")
         now = found()
-        self.assertEqual(now["ocpp_connections version=2.0.1 transport=ws"], 1)
-        self.assertEqual(now["ocpp_connections version=1.6 transport=wss"], 1)
+        ws_open = "ocpp_connections version=2.0.1 profile=0 transport=ws"
+        wss_open = "ocpp_connections version=1.6 profile=0 transport=wss"
+        self.assertEqual((now[ws_open], now[wss_open]), (1, 1))
         self.assertEqual(now["ocpp_handshakes_refused_total code=404"], 1)
         self.assertEqual(round(now["ocpp_certificate_days"]), 365)
         plain.transport.write(frame(b"x" * (settings.websocket.max_message_size + 1)))
@@ -154,8 +155,8 @@ class ServerTests(TestCase):
         secure.transport.write(close_frame(1000))
         for client in (plain, secure):
             await client.over
-        await until(lambda: found()["ocpp_connections version=1.6 transport=wss"] == 0, reactor)
+        await until(lambda: not found()[wss_open], reactor)
         now = found()
-        self.assertEqual(now["ocpp_connections version=2.0.1 transport=ws"], 0)
-        self.assertEqual(now["ocpp_connections_opened_total version=2.0.1 transport=ws"], 1)
+        self.assertEqual(now[ws_open], 0)
+        self.assertEqual(now[ws_open.replace("connections", "connections_opened_total")], 1)
         self.assertEqual(now["ocpp_websockets_failed_total code=1009"], 1)

@@ -1,6 +1,6 @@
 """Sockets to listen on: Twisted's endpoints, with room for a crowd, and ports that are shared.
 
-Imports Twisted's names and the errors.
+Imports Twisted's names, the errors and the proxies.
 """
 
 from __future__ import annotations
@@ -12,30 +12,46 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory
+from twisted.logger import Logger
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
+from twisted.protocols.policies import WrappingFactory
 
 from ocpp_twisted.errors import ConfigurationError
+from ocpp_twisted.security.proxies import Proxies
 
 __all__ = ["listen"]
+
+_log = Logger()
 
 #: Connections that may wait to be accepted. Twisted's 50 are few when power comes back: those
 #: beyond try again after a second, then after two. The kernel has a limit of its own.
 _BACKLOG = 4096
 
+#: Before an endpoint where proxies connect that speak the PROXY protocol, as Twisted has it.
+_PROXIED = "haproxy:"
 _TCP = re.compile(r"(tcp6?):(?:port=)?(\d+)(?::interface=(.+))?")
 
 
 def listen(
-    reactor: Any, description: str, factory: IProtocolFactory, shared: bool = False
+    reactor: Any,
+    description: str,
+    factory: IProtocolFactory,
+    shared: bool = False,
+    proxies: Proxies | None = None,
 ) -> Deferred[IListeningPort]:
     """Listen on a Twisted endpoint description.
 
     :param shared: whether other processes may listen on the same port (SO_REUSEPORT): the kernel
         spreads the connections over all of them.
+    :param proxies: who may connect where ``haproxy:`` stands before the description.
     :returns: a Deferred of the port. Its errback is a `CannotListenError` if the address cannot
         be had, or a `ConfigurationError` if an endpoint of this kind cannot be shared, or
         systemd has handed over no such socket.
     """
+    if description.startswith(_PROXIED):
+        description = description.removeprefix(_PROXIED)
+        factory = _Proxied(factory, proxies if proxies is not None else Proxies())
     if shared:
         return _listen_shared(reactor, description, factory)
     if description.startswith(("tcp:", "tcp6:")) and "backlog=" not in description:
@@ -73,3 +89,26 @@ def _listen_shared(
         bound.setblocking(False)
         # The reactor takes a copy of the socket; this one is closed.
         return succeed(reactor.adoptStreamPort(bound.fileno(), family, factory))
+
+
+class _Proxied(WrappingFactory[HAProxyProtocolWrapper]):
+    """The PROXY protocol, versions 1 and 2, from proxies that are listed."""
+
+    protocol = HAProxyProtocolWrapper
+    noisy = False
+
+    def __init__(self, inside: IProtocolFactory, proxies: Proxies) -> None:
+        super().__init__(inside)
+        self._proxies = proxies
+
+    # Twisted's has no way of saying no.
+    def buildProtocol(  # type: ignore[override]
+        self, addr: IAddress | None
+    ) -> HAProxyProtocolWrapper | None:
+        """A protocol for a new socket; None if it is no proxy's, or the factory has none."""
+        host = str(getattr(addr, "host", ""))
+        if not self._proxies.trust(host):
+            _log.warn("not a proxy that is listed with --proxy: {host}", host=host)
+            return None
+        inside = self.wrappedFactory.buildProtocol(addr)
+        return None if inside is None else self.protocol(self, inside)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,20 +23,27 @@ from twisted.internet.interfaces import (
     IReactorTime,
     ISSLTransport,
 )
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ocpp_twisted.excerpt import excerpt
 from ocpp_twisted.identity import Identity
-from ocpp_twisted.interfaces import IConnectionOwner, IMessageReceiver, IMessageTransport
+from ocpp_twisted.interfaces import (
+    IConnectionOwner,
+    IDoorkeeper,
+    IMessageReceiver,
+    IMessageTransport,
+)
+from ocpp_twisted.security.handshake import Handshake, Refused, SecurityProfile
+from ocpp_twisted.security.proxies import Proxies
 from ocpp_twisted.websocket.deflate import accept_compression, can_be_read
 from ocpp_twisted.websocket.fastpath import FastPath
 from ocpp_twisted.websocket.keepalive import KeepAlive
 from ocpp_twisted.websocket.urls import BadId, Templates, UnknownPath
 
-__all__ = ["Counts", "OCPPServerFactory", "OCPPServerProtocol", "WebSocketOptions"]
+__all__ = ["Counts", "Entrance", "OCPPServerFactory", "OCPPServerProtocol", "WebSocketOptions"]
 
 _log = Logger()
 
@@ -61,6 +69,8 @@ class WebSocketOptions:
     :ivar close_timeout: seconds for the peer's answer to our closing.
     :ivar max_message_size: bytes of a message, after decompression; larger ones end the
         connection with 1009.
+    :ivar doorkeeper: decides who may come in; None for everybody.
+    :ivar proxies: whose word on a charge point's address and certificate is taken.
     """
 
     templates: Templates = field(default_factory=Templates)
@@ -69,13 +79,16 @@ class WebSocketOptions:
     handshake_timeout: float = 20.0
     close_timeout: float = 5.0
     max_message_size: int = 1024 * 1024
+    doorkeeper: IDoorkeeper | None = None
+    proxies: Proxies = field(default_factory=Proxies)
 
 
 @dataclass(slots=True)
 class Counts:
     """What has become of the sockets of a server.
 
-    :ivar open: subprotocol, and ``ws`` or ``wss``, to how many charge points are connected so.
+    :ivar open: subprotocol, ``ws`` or ``wss``, and security profile, to how many charge points are
+        connected so.
     :ivar opened: the same since the start.
     :ivar refused: HTTP status to how many handshakes were refused with it.
     :ivar failed: WebSocket close code to how many charge points were sent away with it for a
@@ -84,8 +97,8 @@ class Counts:
     :ivar late: how many did not finish their handshake in time.
     """
 
-    open: Counter[tuple[str, str]] = field(default_factory=Counter)
-    opened: Counter[tuple[str, str]] = field(default_factory=Counter)
+    open: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    opened: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     refused: Counter[int] = field(default_factory=Counter)
     failed: Counter[int] = field(default_factory=Counter)
     silent: int = 0
@@ -97,6 +110,8 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
     """One WebSocket of a charge point."""
 
     factory: OCPPServerFactory
+    #: What the listener demands.
+    profile = SecurityProfile.NONE
 
     #: For `KeepAlive`.
     heard = True
@@ -104,6 +119,9 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
     pinged = False
 
     _identity: Identity
+    #: What the doorkeeper has still to decide.
+    _decision: Deferred[Any] | None = None
+    _refusal: Refused | None = None
     _receiver: IMessageReceiver | None = None
     _lingering: IDelayedCall | None = None
     closeHandshakeTimeoutCall: IDelayedCall | None
@@ -122,6 +140,8 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The socket has gone."""
         super().connectionLost(reason)
+        if self._decision is not None:
+            self._decision.cancel()
         if self.wasOpenHandshakeTimeout:
             self.factory.counts.late += 1
             _log.warn("handshake not finished in time: {peer}", peer=self.peer)
@@ -138,6 +158,10 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
 
         Autobahn does neither. Source: RFC 9112 sections 5.1 and 5.2.
         """
+        if self._decision is not None:  # it may not send before it has our answer
+            if len(self.data) > _MAX_REQUEST_HEAD:
+                self.failHandshake("more than a request, before the answer to it")
+            return
         head, end, _ = self.data.partition(b"\r\n\r\n")
         if not end and len(head) > _MAX_REQUEST_HEAD:
             self.failHandshake("the request is too long", 431)
@@ -146,10 +170,12 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         else:
             super().processHandshake()
 
-    def onConnect(self, request: ConnectionRequest) -> str | None:
-        """Decide who the charge point is, and which version it speaks: the first it prefers."""
-        if not self.factory.accepting:
-            raise ConnectionDeny(503, "the server is starting or stopping")
+    def onConnect(self, request: ConnectionRequest) -> Any:
+        """Decide who the charge point is, whether it may come in, and which version it speaks.
+
+        :returns: the first that it prefers, or a Deferred of it; None if we speak none of its.
+        """
+        self._may_go_on()
         try:
             self._identity = self.factory.options.templates.identify(self.http_request_uri)
         except UnknownPath as error:
@@ -160,7 +186,59 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
             offer for offer in self.websocket_extensions if can_be_read(*offer)
         ]
         ours = self.factory.owner.subprotocols
-        return next((offered for offered in request.protocols if offered in ours), None)
+        subprotocol = next((offered for offered in request.protocols if offered in ours), None)
+        try:
+            decision = self._ask(request.headers)
+        except Refused as refusal:
+            raise self._denied(refusal) from None
+        if decision is None:
+            return subprotocol
+        self._decision = decision
+        return decision.addBoth(self._decided, subprotocol)
+
+    def _ask(self, headers: Mapping[str, str]) -> Deferred[None] | None:
+        """Ask the doorkeeper."""
+        options = self.factory.options
+        forwarded = options.proxies.forwarded(self.transport.getPeer(), headers)
+        self.peer = forwarded.peer
+        secure = ISSLTransport.providedBy(self.transport)
+        if self.profile > SecurityProfile.BASIC and not secure and not forwarded.proxied:
+            raise Refused(403, "come over TLS")
+        if options.doorkeeper is None:
+            return None
+        certificate = self.transport.getPeerCertificate() if secure else None
+        handshake = Handshake(
+            identity=self._identity,
+            profile=self.profile,
+            peer=self.peer,
+            authorization=headers.get("authorization", ""),
+            certificate=None if certificate is None else certificate.to_cryptography(),
+            names=forwarded.names,
+        )
+        decision: Deferred[None] | None = options.doorkeeper.admit(handshake)
+        return decision
+
+    def _decided(self, outcome: Any, subprotocol: str | None) -> str | None:
+        self._decision = None
+        if isinstance(outcome, Failure):
+            if isinstance(outcome.value, Refused):
+                raise self._denied(outcome.value)
+            outcome.raiseException()
+        self._may_go_on()
+        return subprotocol
+
+    def _may_go_on(self) -> None:
+        if not self.factory.accepting:
+            raise ConnectionDeny(503, "the server is starting or stopping")
+
+    def _denied(self, refusal: Refused) -> ConnectionDeny:
+        self._refusal = refusal  # Autobahn has no headers for it
+        return ConnectionDeny(refusal.status, refusal.reason)
+
+    def succeedHandshake(self, res: Any) -> None:
+        """Let it in, unless it has gone while that was decided."""
+        if self.state == self.STATE_CONNECTING:
+            super().succeedHandshake(res)
 
     def failHandshake(
         self,
@@ -169,13 +247,16 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         responseHeaders: list[tuple[str, str]] | None = None,
     ) -> None:
         """Refuse before the upgrade, with the reason in the log and in the response's body."""
+        if self.state != self.STATE_CONNECTING:
+            return  # it has gone while that was decided
+        refusal = self._refusal
         self.factory.counts.refused[code] += 1
         _log.warn(
             "handshake refused: {peer} {target!r}: {code} {reason}",
             peer=self.peer,
             target=getattr(self, "http_request_uri", "")[:255],
             code=code,
-            reason=reason,
+            reason=reason if refusal is None else refusal.detail or reason,
         )
         body = f"{reason}\n".encode()
         headers = [
@@ -183,6 +264,7 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
             ("Content-Length", str(len(body))),
             ("Connection", "close"),
             *(responseHeaders or ()),
+            *(refusal.headers if refusal is not None else ()),
         ]
         if code == 426:
             headers += [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
@@ -345,9 +427,9 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         self.factory.counts.failed[code] += 1
         super()._fail_connection(code, reason)
 
-    def _kind(self) -> tuple[str, str]:
+    def _kind(self) -> tuple[str, str, int]:
         secure = ISSLTransport.providedBy(self.transport)
-        return self.websocket_protocol_in_use or "", "wss" if secure else "ws"
+        return self.websocket_protocol_in_use or "", "wss" if secure else "ws", self.profile
 
     def _closeConnection(self, abort: bool = False) -> None:
         # What is still to be written first (over TLS, the peer's goodbye too) may never be done.
@@ -378,6 +460,8 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
 
 _PHRASES = {
     400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     426: "Upgrade Required",
@@ -447,7 +531,7 @@ class OCPPServerFactory(WebSocketServerFactory):
         Configured.perMessageCompressionAccept = staticmethod(accept_compression)
         self.protocol = Configured
 
-    def buildProtocol(self, addr: IAddress) -> OCPPServerProtocol | None:
+    def buildProtocol(self, addr: IAddress | None) -> OCPPServerProtocol | None:
         """A protocol for a new socket."""
         protocol: OCPPServerProtocol | None = None
         if self.accepting:
@@ -471,3 +555,26 @@ class OCPPServerFactory(WebSocketServerFactory):
             waiting, self._all_gone = self._all_gone, []
             for all_gone in waiting:
                 all_gone.callback(None)
+
+
+class Entrance(ServerFactory):
+    """What listens: lets sockets in to the server, by its own security profile.
+
+    One for each listener (A00.FR.006: one profile is in use per port).
+
+    :param inside: makes the protocols.
+    :param profile: what a charge point has to prove here.
+    """
+
+    noisy = False
+
+    def __init__(self, inside: OCPPServerFactory, profile: SecurityProfile) -> None:
+        self._inside = inside
+        self._profile = profile
+
+    def buildProtocol(self, addr: IAddress | None) -> OCPPServerProtocol | None:
+        """A protocol for a new socket; None if nobody is let in now."""
+        protocol = self._inside.buildProtocol(addr)
+        if protocol is not None and self._profile:
+            protocol.profile = self._profile
+        return protocol
