@@ -71,6 +71,17 @@ class AcceptedTests(OptionsTestCase):
         self.assertIsNone(settings.recording)
         self.assertEqual(settings.logs, LogOptions())
 
+    def test_security_profiles(self) -> None:
+        settings = self.parse("--ws=9000", "--security-profile=1")
+        self.assertEqual(settings.security_profile("ws", "tcp:9000"), 1)
+        settings = self.parse(
+            *("--ws=9000", "--ws=9001", "--wss=9443"),
+            *("--security-profile=ws=1", "--security-profile=9001=0", "--security-profile=wss=3"),
+        )
+        listeners = [("ws", "tcp:9000"), ("ws", "tcp:9001"), ("wss", "tcp:9443")]
+        self.assertEqual([settings.security_profile(*each) for each in listeners], [1, 0, 3])
+        self.parse("--ws=haproxy:tcp:9000", "--proxy=10.0.0.1", "--security-profile=3")
+
     def test_records(self) -> None:
         settings = self.parse("--ws=0", "--store=a", "--authorize=open", "--charge-points=known")
         local = settings.plugin_config["local"]
@@ -233,6 +244,25 @@ class RefusedTests(OptionsTestCase):
 
     def test_what_is_no_template(self) -> None:
         self.assertIn("--url-template: '/x' is not", self.refused("--ws=0", "--url-template=/x"))
+
+    def test_what_is_no_security_profile(self) -> None:
+        for arguments, sentence in (
+            (["--security-profile=4"], "'4' is no security profile: write 0, 1, 2 or 3"),
+            (["--security-profile=ws"], "'ws' is no security profile"),
+            (["--security-profile=wss=2"], "there is no listener wss"),
+            (["--security-profile=9443=2"], "there is no listener 9443"),
+            (["--security-profile=2"], "profile 2 needs TLS (or a --proxy that ends it), and"),
+            (["--wss=9443", "--security-profile=1"], "profile 1 is without TLS, and --wss tcp"),
+        ):
+            self.assertIn(sentence, self.refused("--ws=9000", *arguments))
+
+    def test_what_is_no_proxy(self) -> None:
+        for arguments, sentence in (
+            (["--ws=9000", "--proxy=here"], "'here' is neither an address"),
+            (["--ws=9000", "--proxy-identity-header=X"], "from listed proxies only"),
+            (["--ws=haproxy:tcp:9000"], "lets in listed proxies only: add --proxy ADDRESS"),
+        ):
+            self.assertIn(sentence, self.refused(*arguments))
 
     def test_plugins_that_do_not_exist(self) -> None:
         for kind in ("action", "active"):

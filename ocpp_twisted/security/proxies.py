@@ -6,6 +6,7 @@ listed count.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -99,5 +100,5 @@ class Proxies:
 def _text(address: IAddress) -> str:
     host, port = getattr(address, "host", None), getattr(address, "port", None)
     if host is None:
-        return str(getattr(address, "name", "") or "a local socket")
+        return os.fsdecode(getattr(address, "name", None) or "a local socket")
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -189,8 +189,8 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         subprotocol = next((offered for offered in request.protocols if offered in ours), None)
         try:
             decision = self._ask(request.headers)
-        except Refused as refusal:
-            raise self._denied(refusal) from None
+        except Exception as error:
+            raise self._denied(error) from None
         if decision is None:
             return subprotocol
         self._decision = decision
@@ -220,10 +220,10 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
 
     def _decided(self, outcome: Any, subprotocol: str | None) -> str | None:
         self._decision = None
+        if self.state != self.STATE_CONNECTING:
+            return None  # it has gone; whatever was decided is for nobody
         if isinstance(outcome, Failure):
-            if isinstance(outcome.value, Refused):
-                raise self._denied(outcome.value)
-            outcome.raiseException()
+            raise self._denied(outcome.value)
         self._may_go_on()
         return subprotocol
 
@@ -231,9 +231,12 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         if not self.factory.accepting:
             raise ConnectionDeny(503, "the server is starting or stopping")
 
-    def _denied(self, refusal: Refused) -> ConnectionDeny:
-        self._refusal = refusal  # Autobahn has no headers for it
-        return ConnectionDeny(refusal.status, refusal.reason)
+    def _denied(self, why: BaseException | None) -> ConnectionDeny:
+        if isinstance(why, Refused):
+            self._refusal = why  # Autobahn has no room for its headers
+            return ConnectionDeny(why.status, why.reason)
+        _log.failure("the doorkeeper has failed", failure=Failure(why))
+        return ConnectionDeny(500, "the server cannot say who may come in; its log says why")
 
     def succeedHandshake(self, res: Any) -> None:
         """Let it in, unless it has gone while that was decided."""
