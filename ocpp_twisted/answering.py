@@ -263,7 +263,8 @@ class Answering:
         answers, message_id = self._remembered.answers, event.message_id
         if message_id in answers:
             del answers[message_id]  # the newest is the last
-        answers[message_id] = event.digest, self._deadlines.now() + seconds, frame
+        until = self._deadlines.now() + seconds
+        answers[message_id] = event.digest, until, frame, event.action
         if len(answers) > limits.kept_answers:
             del answers[next(iter(answers))]
 

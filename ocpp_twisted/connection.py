@@ -35,6 +35,7 @@ from ocpp_twisted.interfaces import (
     IObserver,
 )
 from ocpp_twisted.limits import Limits
+from ocpp_twisted.ocppj import frames
 from ocpp_twisted.ocppj.events import (
     CallAnswered,
     CallEnded,
@@ -292,6 +293,7 @@ class Connection(Answering):
                         message_id=message_id[:50],
                         error=error,
                     )
+                self._tell_refused(message_id, error)
         self._close_if_finished()
 
     def _calls_ended(self, ended: list[CallEnded]) -> None:
@@ -331,6 +333,18 @@ class Connection(Answering):
     def _tell(self, call: OutgoingCall, outcome: Response | CallFailed) -> None:
         for handler in self._routes[call.request.ACTION].response:
             run_handler(handler, self, call.request, outcome)
+
+    def _tell_refused(self, message_id: str, error: CallErrorReceived) -> None:
+        """A CALLRESULT of ours is refused: what it said is known as long as it is kept."""
+        kept = self._remembered.answers.get(message_id)
+        if kept is None:
+            return
+        *_, frame, action = kept
+        # It may have been sent over an earlier connection, of another version.
+        if self._session.catalogue.actions.get(action.name) is action:
+            response = action.read_response(frames.decode(frame).payload)  # type: ignore[union-attr]
+            for handler in self._routes[action.name].refused:
+                run_handler(handler, self, response, error)
 
     def _send_next(self) -> None:
         if self._state is not State.OPEN:

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
 
-from ocpp_twisted.errors import CallFailed
+from ocpp_twisted.errors import CallErrorReceived, CallFailed
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.measuring import Counted
 from ocpp_twisted.ocppj.leniency import Repair
@@ -40,6 +40,7 @@ __all__ = [
     "IPluginDeclaration",
     "IReportsHealth",
     "IShowsOperations",
+    "RefusedHandler",
     "RequestHandler",
     "ResponseHandler",
 ]
@@ -52,6 +53,8 @@ AnsweredHandler = Callable[["IChargePoint", Any, Any], Any]
 DataTransferHandler = Callable[["IChargePoint", Any, Any], Any]
 #: ``handler(charge_point, request, outcome)``, see `IActionPlugin.response_handler`.
 ResponseHandler = Callable[["IChargePoint", Any, Response | CallFailed], Any]
+#: ``handler(charge_point, response, error)``, see `IActionPlugin.refused_handler`.
+RefusedHandler = Callable[["IChargePoint", Any, CallErrorReceived], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +235,15 @@ class IActionPlugin(IPlugin):
         has fired, and also for an answer that comes after the call was given up. `outcome` is the
         typed response, a `CallErrorReceived`, or an `InvalidResponse`. Calls without any answer
         are not told.
+        """
+
+    def refused_handler(version: str, action: str) -> RefusedHandler | None:
+        """What hears that the charge point refuses our CALLRESULT to an action, or None.
+
+        OCPP 2.1 only, where a CALLRESULTERROR says so (part 4, section 4.2.3). It is called as
+        ``handler(charge_point, response, error)`` with the typed response that was sent, and a
+        `CallErrorReceived`. The request is not kept. A refusal that names none of the last
+        CALLRESULTs (`Limits.kept_answers`) is only logged.
         """
 
     def charge_point_online(charge_point: IChargePoint) -> None:

@@ -26,6 +26,7 @@ from ocpp_twisted.interfaces import (
     IActionPlugin,
     IActiveCaller,
     IChargePoint,
+    RefusedHandler,
     RequestHandler,
     ResponseHandler,
 )
@@ -33,7 +34,7 @@ from ocpp_twisted.ocppj.catalogue import reader
 from ocpp_twisted.ocppj.message import Request, Send
 from ocpp_twisted.versions import CATALOGUES
 
-__all__ = ["ActionPlugin", "after", "on", "on_data_transfer", "on_result"]
+__all__ = ["ActionPlugin", "after", "on", "on_data_transfer", "on_refused", "on_result"]
 
 _Message = type[Request[Any]] | type[Send]
 #: A vendorId, and a messageId or None for all that have no handler of their own.
@@ -43,6 +44,7 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 _ON = "on"
 _AFTER = "after"
 _ON_RESULT = "on_result"
+_ON_REFUSED = "on_refused"
 _ON_DATA_TRANSFER = "on_data_transfer"
 #: Where the decorators leave what a method handles: a list of (decorator, message class or
 #: transfer, the type of the transfer's data).
@@ -77,6 +79,15 @@ def on_result(*requests: type[Request[Any]]) -> Callable[[_Method], _Method]:
     `CallErrorReceived` or an `InvalidResponse`.
     """
     return _mark(_ON_RESULT, requests)
+
+
+def on_refused(*requests: type[Request[Any]]) -> Callable[[_Method], _Method]:
+    """Call a method when a charge point refuses our CALLRESULT to these requests (OCPP 2.1).
+
+    It gets ``(charge_point, response, error)``: the typed response that was sent, and a
+    `CallErrorReceived`; see `IActionPlugin.refused_handler`.
+    """
+    return _mark(_ON_REFUSED, requests)
 
 
 def on_data_transfer(
@@ -201,6 +212,10 @@ class ActionPlugin:
     def response_handler(self, version: str, action: str) -> ResponseHandler | None:
         """The method marked ``@on_result`` for this action of this version."""
         return self._method(_ON_RESULT, version, action)
+
+    def refused_handler(self, version: str, action: str) -> RefusedHandler | None:
+        """The method marked ``@on_refused`` for this action of this version."""
+        return self._method(_ON_REFUSED, version, action)
 
     def _method(self, decorator: str, version: str, action: str) -> Callable[..., Any] | None:
         standard = CATALOGUES[version].actions.get(action)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.limits import Limits
+from ocpp_twisted.ocppj.catalogue import Action
 from ocpp_twisted.ocppj.events import CallReceived
 from ocpp_twisted.ocppj.leniency import Kind, Repair
 from ocpp_twisted.registration import Registration, Status
@@ -44,7 +45,7 @@ class Remembered:
     another try.
 
     :ivar answers: message id to the CALL's digest, the time until which its CALLRESULT is kept,
-        and that; the oldest first.
+        that, and the action; the oldest first.
     :ivar orphans: the CALLs whose handler still works, and for whose answer nobody waits now; the
         oldest first.
     :ivar registration: the gate.
@@ -58,7 +59,7 @@ class Remembered:
         self.registration = Registration()
         self.maker = ("", "", "")
         self.repairs: Counter[Repair] = Counter()
-        self.answers: dict[str, tuple[int, float, bytes]] = {}
+        self.answers: dict[str, tuple[int, float, bytes, Action]] = {}
         self.orphans: dict[str, OpenCall] = {}
 
     @property
@@ -74,7 +75,7 @@ class Remembered:
 
     def answer(self, event: CallReceived, now: float) -> bytes | None:
         """The CALLRESULT that this CALL got before; None if it is new."""
-        digest, until, frame = self.answers.get(event.message_id, (None, 0.0, None))
+        digest, until, frame, _ = self.answers.get(event.message_id, (None, 0.0, None, None))
         return frame if digest == event.digest and now < until else None
 
     def adopt(self, event: CallReceived) -> OpenCall | None:

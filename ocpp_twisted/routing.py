@@ -15,6 +15,7 @@ from ocpp_twisted.interfaces import (
     AnsweredHandler,
     IActionPlugin,
     IObserver,
+    RefusedHandler,
     RequestHandler,
     ResponseHandler,
 )
@@ -32,17 +33,19 @@ class Route:
     :ivar request: answers it; None if nobody does.
     :ivar answered: are told when the CALLRESULT has been written.
     :ivar response: are told what our own calls of it were answered.
+    :ivar refused: are told that the peer refuses our CALLRESULT.
     :ivar boot: whether it is the action that registers a charge point.
     :ivar fresh_seconds: how long an answer is good for a CALL that comes again.
     """
 
-    __slots__ = ("answered", "boot", "fresh_seconds", "request", "response")
+    __slots__ = ("answered", "boot", "fresh_seconds", "refused", "request", "response")
 
     def __init__(
         self,
         request: RequestHandler | None,
         answered: tuple[AnsweredHandler, ...],
         response: tuple[ResponseHandler, ...],
+        refused: tuple[RefusedHandler, ...],
         boot: bool,
         fresh_seconds: float,
     ) -> None:
@@ -51,6 +54,7 @@ class Route:
         self.request = request
         self.answered = answered
         self.response = response
+        self.refused = refused
 
 
 def routes(
@@ -91,6 +95,7 @@ def _route(version: str, action: Action, plugins: Sequence[IActionPlugin]) -> Ro
     requests = [plugin.request_handler(version, action.name) for plugin in plugins]
     answered = [plugin.answered_handler(version, action.name) for plugin in plugins]
     response = [plugin.response_handler(version, action.name) for plugin in plugins]
+    refused = [plugin.refused_handler(version, action.name) for plugin in plugins]
     fresh_seconds = _SECONDS_OF_AN_ANSWER
     if action.name in _KEPT_FOR_LATER:
         fresh_seconds = math.inf
@@ -100,6 +105,7 @@ def _route(version: str, action: Action, plugins: Sequence[IActionPlugin]) -> Ro
         next((handler for handler in requests if handler is not None), None),
         tuple(handler for handler in answered if handler is not None),
         tuple(handler for handler in response if handler is not None),
+        tuple(handler for handler in refused if handler is not None),
         boot=action.name == "BootNotification",
         fresh_seconds=fresh_seconds,
     )

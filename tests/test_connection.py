@@ -29,7 +29,8 @@ from ocpp_twisted.errors import (
     QueueFull,
 )
 from ocpp_twisted.limits import Limits
-from ocpp_twisted.plugin import ActionPlugin, after, on, on_result
+from ocpp_twisted.plugin import ActionPlugin, after, on, on_refused, on_result
+from ocpp_twisted.remembered import Remembered
 from ocpp_twisted.versions import CATALOGUES
 from tests.support import HEARTBEAT, Wire, wire
 
@@ -973,6 +974,47 @@ class TurnTests(SynchronousTestCase):
         cp1.says(f'[3,"{m}",{{"status":5}}]')
         self.failureResultOf(r, InvalidResponse)
         self.assertEqual(json.loads(*cp1.hears())[:2], [5, m])
+
+    def test_a_result_that_is_refused(self):
+        heard = []
+
+        class Listening(ActionPlugin):
+            @on(v21.HeartbeatRequest)
+            def heartbeat(self, charge_point, request):
+                return v21.HeartbeatResponse(currentTime=datetime.now(UTC))
+
+            @on_refused(v21.HeartbeatRequest)
+            def refused(self, charge_point, response, error):
+                heard.append((charge_point.id, response, error.code, error.details))
+
+        cp1 = wire(Listening(), version="2.1")
+        cp1.says('[2,"a","Heartbeat",{}]')
+        (answer,) = cp1.hears()
+        cp1.says('[5,"a","FormatViolation","no",{"b":1}]')
+        cp1.says('[5,"z","FormatViolation","nobody has said that",{}]')
+        cp1.says('[2,"c","ClearedChargingLimit",{"chargingLimitSource":"EMS"}]')
+        cp1.says('[5,"c","FormatViolation","that was a CALLERROR",{}]')
+        ((charge_point, response, *error),) = heard
+        self.assertEqual((charge_point, error), ("CP1", ["FormatViolation", {"b": 1}]))
+        time = datetime.fromisoformat(json.loads(answer)[2]["currentTime"])
+        self.assertEqual(response, v21.HeartbeatResponse(currentTime=time))
+
+    def test_a_result_that_is_refused_after_a_change_of_version(self):
+        class Listening(ActionPlugin):
+            @on(v16.HeartbeatRequest)
+            def heartbeat(self, charge_point, request):
+                return v16.HeartbeatResponse(currentTime=datetime.now(UTC))
+
+            @on_refused(v21.HeartbeatRequest)
+            def refused(self, charge_point, response, error):
+                raise AssertionError("that is no answer of OCPP 2.1")
+
+        remembered = Remembered()
+        wire(Listening(), remembered=remembered).says('[2,"a","Heartbeat",{}]')
+        cp1 = wire(Listening(), version="2.1", remembered=remembered)
+        cp1.says('[5,"a","FormatViolation","no",{}]')
+        self.assertEqual(cp1.hears(), [])
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_json_of_a_send(self):
         cp1 = wire(ActionPlugin(), version="2.1")
