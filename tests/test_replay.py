@@ -24,6 +24,7 @@ from ocpp_twisted.errors import (
     CallTimedOut,
     ConfigurationError,
     ErrorCode,
+    InvalidResponse,
 )
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.plugin import ActionPlugin, after, on, on_result
@@ -332,6 +333,26 @@ class CallTests(ReplayTestCase):
         report = self.same(recorder.data, plugin)
         self.assertEqual((report.called, report.compared), (0, 2))
         self.assertEqual(plugin.heard, [v16.GetConfigurationResponse(unknownKey=["a"])])
+
+    def test_answers_that_are_no_json_or_too_short(self):
+        """They are answers all the same: the call of now ends where that of then did."""
+        for answer in (
+            '[3,"%s",{"listVersion":1e400}]',
+            '[3,"%s",{"listVersion":',
+            '[3,"%s",' + "[" * 5000 + "]" * 5000 + "]",
+            '[3,"%s"]',
+            '[4,"%s","GenericError","no",{"a":-1e400}]',
+        ):
+            recorder = Recorder(Asker())
+            charge_point = recorder.online()
+            charge_point.receive(BOOT.encode())
+            charge_point.receive((answer % recorder.called()).encode())
+            charge_point.receive(HEARTBEAT.encode())
+            plugin = Asker()
+            self.same(recorder.data, plugin)
+            caller, listener = plugin.heard
+            self.assertIs(caller.value, listener, answer)
+            self.assertIsInstance(listener, InvalidResponse)
 
     def test_a_call_between_two_milliseconds(self) -> None:
         class Timed(LocalPlugin):

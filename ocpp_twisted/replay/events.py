@@ -1,6 +1,6 @@
 """The lines of a recording as they are played: what was said, and which calls were given up.
 
-Imports the recording's lines.
+Imports frames and the recording's lines.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from ocpp_twisted.ocppj import frames
+from ocpp_twisted.ocppj.frames import FrameFault
 from ocpp_twisted.recording.lines import Line, NotALine, read
 
 __all__ = ["Event", "given_up", "read_events"]
@@ -20,28 +22,32 @@ _LATE = 0.25
 
 _decode = msgspec.json.Decoder().decode
 _elements = msgspec.json.Decoder(list[Raw]).decode
+_whole = msgspec.json.Decoder(int).decode
+_text = msgspec.json.Decoder(str).decode
 
 
 class Event(NamedTuple):
     """A line that was read.
 
     :ivar where: where it stands.
-    :ivar frame: the elements of the message, if it is an OCPP-J frame: an array of three or more.
+    :ivar type: the message type number, as far as it can be read; 0 if it cannot.
+    :ivar id: the message id, as far as it can be read.
+    :ivar frame: the elements of the message; None if it is no array of two or more.
     """
 
     where: str
     line: Line
-    frame: list[Raw] | None
+    type: int = 0
+    id: str | None = None
+    frame: list[Raw] | None = None
 
     @property
-    def type(self) -> int:
-        """The message type number; 0 if there is none."""
-        return _whole(self.frame[0]) if self.frame else 0
-
-    @property
-    def id(self) -> Any:
-        """The message id."""
-        return _decode(self.frame[1]) if self.frame else None
+    def values(self) -> list[Any]:
+        """The elements as JSON values: none if one cannot be, or if there is no frame."""
+        try:
+            return [_decode(element) for element in self.frame or ()]
+        except (msgspec.MsgspecError, RecursionError):
+            return []
 
 
 def read_events(
@@ -59,7 +65,7 @@ def read_events(
         except NotALine:
             note(where, "this is no line of a recording, or the half of one")
         else:
-            yield Event(where, line, _frame(line.message))
+            yield Event(where, line, *_read(line.message))
 
 
 def given_up(events: Sequence[Event]) -> dict[int, float]:
@@ -84,18 +90,17 @@ def given_up(events: Sequence[Event]) -> dict[int, float]:
     return timeouts
 
 
-def _frame(message: bytes | None) -> list[Raw] | None:
+def _read(message: bytes | None) -> tuple[int, str | None, list[Raw] | None]:
+    """Message type, message id and elements of a message."""
     if message is None:
-        return None
+        return 0, None, None
     try:
         elements = _elements(message)
-        _decode(message)
-        known = len(elements) > 2 and isinstance(_decode(elements[1]), str)
-    except (msgspec.MsgspecError, RecursionError):
-        return None
-    return elements if known else None
-
-
-def _whole(raw: Raw) -> int:
-    value = _decode(raw)
-    return value if type(value) is int else 0
+        return _whole(elements[0]), _text(elements[1]), elements
+    except (msgspec.MsgspecError, RecursionError, IndexError):
+        pass
+    try:  # the beginning may still be read, as a server does
+        frames.decode(message)
+    except FrameFault as fault:
+        return fault.message_type or 0, fault.message_id, None
+    return 0, None, None

@@ -193,7 +193,7 @@ class _Player:
     # -- what happened then -------------------------------------------------------------------
 
     async def _take(self, event: Event, timeout: float) -> None:
-        where, line, _ = event
+        where, line = event.where, event.line
         self._advance(line.seconds + (_ROUNDING if line.event == "out" else 0.0))
         if line.event == "start":
             if self._report.connections:
@@ -240,27 +240,26 @@ class _Player:
 
     def _said(self, played: _Played, event: Event, message: bytes) -> None:
         """The charge point has sent a message."""
-        frame = event.frame
-        if frame is not None:
-            if event.type == 2:
-                played.actions[event.id] = str(_decode(frame[2]))
-                played.unanswered.add(event.id)
-            if event.type in (2, 6) and len(frame) > 3:
-                payload = _decode(frame[3])
-                today = self._today(played, payload)
-                if today != payload:
-                    message = _encode([*frame[:3], today, *frame[4:]])
-            elif event.type in (3, 4) and event.id in played.ids:
-                message = _encode([frame[0], played.ids[event.id], *frame[2:]])
+        frame, values = event.frame, event.values
+        if event.type == 2 and len(values) > 2:
+            played.actions[event.id] = str(values[2])
+            played.unanswered.add(event.id)
+        if frame is not None and event.type in (2, 6) and len(values) > 3:
+            today = self._today(played, values[3])
+            if today != values[3]:
+                message = _encode([*frame[:3], today, *frame[4:]])
+        elif event.type in (3, 4) and event.id in played.ids:
+            then, now = _encode(event.id), _encode(played.ids[event.id])
+            message = message.replace(then, now, 1)  # the rest may be something that is no JSON
         played.connection.receive(message)
         self._compare_all(played)
 
     async def _was_said(self, played: _Played, event: Event, timeout: float) -> None:
         """The recorded server has sent a message."""
-        if event.frame is None:
+        frame = event.values
+        if len(frame) < 3:
             self._note(event.where, "a message of the server is no frame: it is passed over")
             return
-        frame = [_decode(element) for element in event.frame]
         if event.type in (2, 6):
             self._called(played, event.where, frame, timeout)
             return
