@@ -193,14 +193,16 @@ def make(
     *,
     action_plugins: Sequence[IActionPlugin] | None = None,
     active_plugins: Sequence[IActiveCallPlugin] | None = None,
+    listening: bool = True,
 ) -> Settings:
     """The settings that a command line and a file ask for together; the command line wins.
 
+    :param listening: whether there has to be something to listen on.
     :raises ConfigurationError: if a value is wrong, or things do not go together.
     """
     given = {**document.given, **command_line}
     value = {name: _value(name, option, given.get(name)) for name, option in OPTIONS.items()}
-    if not value["ws"] and not value["wss"]:
+    if listening and not value["ws"] and not value["wss"]:
         raise ConfigurationError(
             "there is nothing to listen on: give --ws PORT, --wss PORT or both, "
             "for example --ws 9000 --wss 9443"

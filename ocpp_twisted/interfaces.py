@@ -40,6 +40,7 @@ __all__ = [
     "IPluginDeclaration",
     "IReportsHealth",
     "IShowsOperations",
+    "ITellsConfig",
     "RefusedHandler",
     "RequestHandler",
     "ResponseHandler",
@@ -255,6 +256,15 @@ class IActionPlugin(IPlugin):
         :param reason: a sentence (str).
         :param seconds: how long it was connected (float).
         """
+
+
+class ITellsConfig(Interface):
+    """A plug-in of whose configuration something may be told. `ActionPlugin` is one."""
+
+    recorded_config = Attribute(
+        "The keys (str) of its configuration that decide its answers, and whose values are neither "
+        "secrets nor id tokens: they stand in recordings, so that a replay has them."
+    )
 
 
 class IActiveCallPlugin(IPlugin):

@@ -14,7 +14,7 @@ Imports the interfaces, the messages and what is below them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -26,6 +26,7 @@ from ocpp_twisted.interfaces import (
     IActionPlugin,
     IActiveCaller,
     IChargePoint,
+    ITellsConfig,
     RefusedHandler,
     RequestHandler,
     ResponseHandler,
@@ -151,7 +152,7 @@ def _marked(cls: type) -> _Methods:
     return found
 
 
-@implementer(IActionPlugin)
+@implementer(IActionPlugin, ITellsConfig)
 class ActionPlugin:
     """A passive plug-in made of methods that are marked with the decorators of this module.
 
@@ -159,10 +160,12 @@ class ActionPlugin:
 
     :cvar custom_actions: see `IActionPlugin.custom_actions`; there are none unless a subclass
         has some. What is marked for a class that stands in no version must be among them.
+    :cvar recorded_config: see `ITellsConfig`; nothing is told unless a subclass names it.
     """
 
     name: str
     custom_actions: ClassVar[Mapping[str, Sequence[_Message]]] = {}
+    recorded_config: ClassVar[Collection[str]] = ()
     _methods: ClassVar[_Methods] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import translate
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -31,13 +31,14 @@ _Treatments = Mapping[Kind, Treatment]
 class Profile:
     """What some charge points may do wrong.
 
-    :ivar makers: patterns for vendor, model and firmware version; None fits anybody.
+    :ivar makers: patterns for vendor, model and firmware version, as the shell has them and in
+        small letters: one of each must fit, and anybody fits where there are none.
     :ivar versions: of OCPP; empty for all.
     :ivar kinds: the treatment of kinds wherever they are.
     :ivar places: action to path to the treatment of kinds there and below.
     """
 
-    makers: tuple[re.Pattern[str] | None, ...] = (None, None, None)
+    makers: tuple[tuple[str, ...], ...] = ((), (), ())
     versions: frozenset[str] = frozenset()
     kinds: _Treatments = field(default_factory=dict)
     places: Mapping[str, Mapping[str, _Treatments]] = field(default_factory=dict)
@@ -45,9 +46,24 @@ class Profile:
     def fits(self, version: str, *maker: str) -> bool:
         """Whether it is for a charge point of this OCPP version, vendor, model and firmware."""
         return (not self.versions or version in self.versions) and all(
-            pattern is None or pattern.match(name.casefold())
-            for pattern, name in zip(self.makers, maker, strict=True)
+            not patterns or any(fnmatchcase(name.casefold(), pattern) for pattern in patterns)
+            for patterns, name in zip(self.makers, maker, strict=True)
         )
+
+    def as_table(self) -> dict[str, Any]:
+        """The profile as it could stand in a file."""
+        table: dict[str, Any] = {
+            name: list(patterns)
+            for name, patterns in zip(_MAKERS, self.makers, strict=True)
+            if patterns
+        }
+        if self.versions:
+            table["version"] = sorted(self.versions)
+        places = {
+            action: {path: _by_treatment(kinds) for path, kinds in paths.items()}
+            for action, paths in self.places.items()
+        }
+        return table | _by_treatment(self.kinds) | ({"at": places} if places else {})
 
 
 class Quirks:
@@ -60,6 +76,10 @@ class Quirks:
     def __init__(self, profiles: Iterable[Profile] = ()) -> None:
         self._profiles = tuple(profiles)
         self._made: dict[tuple[str, tuple[int, ...]], Leniency] = {}
+
+    def as_document(self) -> dict[str, Any]:
+        """What `from_document` makes the same profiles of; it can be written as JSON."""
+        return {"profile": [profile.as_table() for profile in self._profiles]}
 
     def leniency(
         self, version: str, vendor: str = "", model: str = "", firmware: str = ""
@@ -166,7 +186,10 @@ def _profile(table: Mapping[str, Any], where: str) -> Profile:
     for action, paths in places.items():
         _check_paths(action, paths, versions or list(CATALOGUES), where)
     return Profile(
-        makers=tuple(_pattern(_strings(table, name, where)) for name in _MAKERS),
+        makers=tuple(
+            tuple(pattern.casefold() for pattern in _strings(table, name, where))
+            for name in _MAKERS
+        ),
         versions=frozenset(versions),
         kinds=_by_kind({each: table[each] for each in Treatment if each in table}, where),
         places=places,
@@ -180,6 +203,14 @@ def _treatments(setting: Any, where: str) -> _Treatments:
     table = _table(setting, where)
     _refuse_unknown(table, tuple(Treatment), where)
     return _by_kind(table, where)
+
+
+def _by_treatment(kinds: _Treatments) -> dict[str, list[str]]:
+    """The kinds of each treatment: the way back from `_by_kind`."""
+    table: dict[str, list[str]] = {}
+    for kind, treatment in kinds.items():
+        table.setdefault(treatment.value, []).append(kind.value)
+    return table
 
 
 def _by_kind(table: Mapping[str, Any], where: str) -> _Treatments:
@@ -232,12 +263,6 @@ def _check_paths(action: str, paths: Iterable[str], versions: Iterable[str], whe
             raise ConfigurationError(
                 f"{where}: {action} of OCPP {', '.join(versions)} has no {path}"
             )
-
-
-def _pattern(globs: list[str]) -> re.Pattern[str] | None:
-    if not globs:
-        return None
-    return re.compile("|".join(translate(each.casefold()) for each in globs))
 
 
 def _strings(table: Mapping[str, Any], key: str, where: str) -> list[str]:

@@ -44,6 +44,7 @@ from ocpp_twisted.metrics import Messages
 from ocpp_twisted.operations import Operations, certificate_days, of_sockets
 from ocpp_twisted.recording.file import RecordingFile
 from ocpp_twisted.recording.redaction import Pseudonyms
+from ocpp_twisted.recording.settings import told
 from ocpp_twisted.recording.tap import Tap
 from ocpp_twisted.records import IRecords
 from ocpp_twisted.versions import CATALOGUES
@@ -87,7 +88,16 @@ class Server(Service):
             owner = self._watch = Watch(owner, self.hub)
         self._recording: RecordingFile | None = None
         if (recording := settings.recording) is not None:
-            self._recording = RecordingFile(recording, reactor)
+            self._recording = RecordingFile(
+                recording,
+                reactor,
+                settings=told(
+                    settings.action_plugins,
+                    settings.plugin_config,
+                    settings.quirks.as_document(),
+                    settings.limits,
+                ),
+            )
             owner = Tap(
                 owner,
                 self._recording.write,

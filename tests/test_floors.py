@@ -56,12 +56,12 @@ FLOORS = {
     "central_system": 4,
     "charge_point": 4,
     "websocket": 4,
-    "replay": 4,
     "plugins": 5,
     "command_line": 6,
     "config": 6,
     "operations": 5,
     "options": 6,
+    "replay": 6,
     "service": 6,
     "testing": 6,
 }

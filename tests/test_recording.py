@@ -24,6 +24,7 @@ from ocpp_twisted.plugins.local import LocalPlugin
 from ocpp_twisted.recording.file import Recording, RecordingFile
 from ocpp_twisted.recording.lines import Line, NotALine, encode, read, timestamp
 from ocpp_twisted.recording.redaction import Pseudonyms, may_hold_secrets, redacted
+from ocpp_twisted.recording.settings import RecordedSettings
 from ocpp_twisted.recording.tap import Tap
 from tests.support import HEARTBEAT, MemoryTransport
 
@@ -422,8 +423,9 @@ class FileTests(SynchronousTestCase):
         self.clock.advance(NOON)
         self.path = Path(self.mktemp())
 
-    def started(self, **more: Any) -> RecordingFile:
-        file = RecordingFile(Recording(path=self.path, **more), self.clock, now=self.clock.seconds)
+    def started(self, settings: RecordedSettings | None = None, **more: Any) -> RecordingFile:
+        recording = Recording(path=self.path, **more)
+        file = RecordingFile(recording, self.clock, self.clock.seconds, settings)
         file.start()
         self.addCleanup(file.stop)
         return file
@@ -485,6 +487,22 @@ class FileTests(SynchronousTestCase):
             int(text) for path in (files[2], files[1], files[0]) for text in self.written(path)
         ]
         self.assertEqual(numbers, list(range(numbers[0], 40)))
+
+    def test_settings_stand_at_the_start_and_in_each_file(self) -> None:
+        settings = RecordedSettings(action_plugins=("local",))
+        file = self.started(size=1000, files=9, settings=settings)
+        for number in range(10):
+            file.write(self.line(f"{number:0200d}"))
+            self.clock.advance(1)
+        file.stop()
+        self.started(settings=settings).stop()
+        files = sorted(self.path.parent.glob(f"{self.path.name}.[0-9]"))
+        self.assertGreater(len(files), 2)
+        for path in (self.path, *files):
+            first = read(path.read_bytes().splitlines()[0])
+            self.assertEqual((first.event, first.settings), ("settings", settings))
+        self.assertEqual(self.written()[-2:], ["settings", "start"])
+        self.assertEqual(self.written(files[-1])[:2], ["settings", "start"])
 
     def test_two_do_not_write_one_file(self) -> None:
         self.started()

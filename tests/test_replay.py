@@ -29,6 +29,7 @@ from ocpp_twisted.errors import (
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.plugin import ActionPlugin, after, on, on_result
 from ocpp_twisted.plugins.local import LocalPlugin
+from ocpp_twisted.quirks import Quirks
 from ocpp_twisted.recording.lines import Line, encode
 from ocpp_twisted.recording.redaction import Pseudonyms
 from ocpp_twisted.recording.tap import Tap
@@ -56,11 +57,17 @@ class Recorder:
     :ivar data: the lines of the recording.
     """
 
-    def __init__(self, plugin: ActionPlugin, clock: Clock | None = None, **more: Any) -> None:
+    def __init__(
+        self,
+        plugin: ActionPlugin,
+        clock: Clock | None = None,
+        quirks: Quirks | None = None,
+        **more: Any,
+    ) -> None:
         self.clock = clock if clock is not None else Clock()
         self.clock.advance(NOON)
         self.data: list[bytes] = []
-        self.server = CentralSystem([plugin], self.clock)
+        self.server = CentralSystem([plugin], self.clock, quirks=quirks)
         self.tap = Tap(
             self.server,
             lambda line: self.data.append(encode(line)),

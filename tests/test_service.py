@@ -134,9 +134,10 @@ class ServeTests(ServerTestCase):
             clients.append(client)
         await self.stops_with(*clients)
         lines = [json.loads(line) for line in path.read_bytes().splitlines()]
-        events = ["start", "online", "in", "out", "close", "offline"]
+        events = ["settings", "start", "online", "in", "out", "close", "offline"]
         self.assertEqual([line["event"] for line in lines], events)
-        self.assertEqual({line["charge_point"] for line in lines[1:]}, {"CP1"})
+        self.assertEqual(lines[0]["settings"]["action_plugins"], ["time"])
+        self.assertEqual({line["charge_point"] for line in lines[2:]}, {"CP1"})
         self.assertNotIn("secret", str(lines))
 
     async def test_a_recording_that_cannot_be_written(self) -> None:

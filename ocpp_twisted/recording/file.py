@@ -26,6 +26,7 @@ from twisted.python.logfile import LogFile
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.recording.lines import Line, encode, timestamp
+from ocpp_twisted.recording.settings import RecordedSettings
 
 __all__ = ["Recording", "RecordingFile"]
 
@@ -72,12 +73,19 @@ class RecordingFile:
 
     :param clock: tells when lines have waited long enough.
     :param now: seconds since 1970.
+    :param settings: those of the server. They are written at the start, and again at the top of
+        each further file, for who has that one only.
     """
 
     def __init__(
-        self, recording: Recording, clock: IReactorTime, now: Callable[[], float] = time.time
+        self,
+        recording: Recording,
+        clock: IReactorTime,
+        now: Callable[[], float] = time.time,
+        settings: RecordedSettings | None = None,
     ) -> None:
         self._recording = recording
+        self._settings = settings
         self._clock = clock
         self._now = now
         self._lock: int | None = None
@@ -97,7 +105,8 @@ class RecordingFile:
         try:
             self._lock = _locked(path)
             self._file = self._opened()
-            self._put(encode(Line(time=timestamp(self._now()), event="start")))
+            start = encode(Line(time=timestamp(self._now()), event="start"))
+            self._put(start, with_settings=True)
         except OSError as error:
             self._close()
             reason = error.strerror or error
@@ -182,7 +191,14 @@ class RecordingFile:
             file.write(b"\n")  # what a crash has left is a line of its own
         return file
 
-    def _put(self, data: bytes) -> None:
+    def _head(self) -> bytes:
+        """The line with the settings, if they are known."""
+        if self._settings is None:
+            return b""
+        time = timestamp(self._now())
+        return encode(Line(time=time, event="settings", settings=self._settings))
+
+    def _put(self, data: bytes, with_settings: bool = False) -> None:
         """Write all of it, or nothing.
 
         :raises OSError: if it cannot be written.
@@ -192,6 +208,8 @@ class RecordingFile:
             file.rotate()
             if file.size:  # LogFile goes on in silence
                 raise OSError(errno.EACCES, "it cannot be rotated: see who may write the directory")
+        if with_settings or not file.size:
+            data = self._head() + data
         before = file.size
         file.write(data)
         written = path.stat().st_size  # a full disk takes a part; who cleans up takes the file away

@@ -1,6 +1,6 @@
 """The form of a recording: JSON Lines, one thing that happened in each.
 
-Imports msgspec and its parent only. A line of a CALL that a charge point sent::
+Imports msgspec and its neighbour `settings`. A line of a CALL that a charge point sent::
 
     {"time":"2026-01-02T03:04:05.678Z","event":"in","connection":7,"charge_point":"CP1",
      "version":"1.6","frame":[2,"19","Heartbeat",{}]}
@@ -17,6 +17,8 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from ocpp_twisted.recording.settings import RecordedSettings
+
 __all__ = ["Line", "NotALine", "encode", "read", "timestamp"]
 
 
@@ -29,6 +31,7 @@ class Line(Struct, omit_defaults=True, gc=False, kw_only=True):
 
     :ivar time: when, by the server's clock: RFC 3339 in UTC, with milliseconds.
     :ivar event: ``start``: a server begins to record; connections of an earlier one have ended.
+        ``settings``: those that the server has from here on; also at the top of each later file.
         ``online``: a charge point has connected. ``in``: it has sent a message. ``out``: a
         message is sent to it. ``close``: the server closes the connection. ``offline``: the
         connection has ended. ``gap``: lines are missing here.
@@ -46,10 +49,11 @@ class Line(Struct, omit_defaults=True, gc=False, kw_only=True):
     :ivar code: close: the WebSocket close code.
     :ivar reason: close, offline: why.
     :ivar lost: gap: how many lines are missing; 0 if that is not known.
+    :ivar settings: settings: them.
     """
 
     time: str
-    event: Literal["start", "online", "in", "out", "close", "offline", "gap"]
+    event: Literal["settings", "start", "online", "in", "out", "close", "offline", "gap"]
     connection: int = 0
     charge_point: str = ""
     name: str = ""
@@ -62,6 +66,7 @@ class Line(Struct, omit_defaults=True, gc=False, kw_only=True):
     code: int = 0
     reason: str = ""
     lost: int = 0
+    settings: RecordedSettings | None = None
 
     @property
     def message(self) -> bytes | None:

@@ -1,13 +1,16 @@
 """The command ``python -m ocpp_twisted.replay``.
 
-Exit codes: 0, nothing differs; 1, something does; 2, a file or a plug-in cannot be used.
+Exit codes: 0, nothing differs; 1, something does; 2, a file or a plug-in cannot be used. The
+settings are those of the recording; over them come those of ``--config``, and over these the
+command line's.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +23,27 @@ from twisted.logger import (
     textFileLogObserver,
 )
 
-from ocpp_twisted.discovery import choose, look_in
+from ocpp_twisted.config import Document, Given, Settings, load, make
+from ocpp_twisted.discovery import look_in
 from ocpp_twisted.errors import OCPPError
-from ocpp_twisted.interfaces import IActionPlugin
+from ocpp_twisted.options import OPTIONS, RECORDS
 from ocpp_twisted.recording.lines import NotALine, read
+from ocpp_twisted.recording.settings import RecordedSettings
+from ocpp_twisted.records import IRecords
 from ocpp_twisted.replay.player import replay
+from ocpp_twisted.replay.settings import recorded
 
 __all__ = ["main"]
+
+#: The options of the server that decide what it answers; a replay has them as well.
+_ANSWERING = (
+    "action-plugin",
+    "quirks",
+    "heartbeat-interval",
+    "authorize",
+    "charge-points",
+    "call-timeout",
+)
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -43,10 +60,25 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
         help="what twistd ocpp --record has written; several (FILE, FILE.1) in any order",
     )
     parser.add_argument(
-        "--action-plugin",
-        metavar="NAME",
-        action="append",
-        help="a plug-in that answers, as for twistd ocpp; repeatable [default: local]",
+        "--config",
+        metavar="TOML",
+        type=Path,
+        help="the file that the server was configured with: plug-ins, their tables, and the "
+        "options below are taken from it, but for the store [default: what the recording tells]",
+    )
+    for name in _ANSWERING:
+        parser.add_argument(
+            f"--{name}",
+            metavar="VALUE",
+            action="append" if OPTIONS[name].several else "store",
+            help=f"as for twistd ocpp [default: as recorded, else {OPTIONS[name].default}]",
+        )
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        help="a COPY of the server's records, which the replay will change "
+        "(sqlite:////copy/of/records.db) [default: in memory, with the tags and charge points "
+        "that the recording shows to be known]",
     )
     parser.add_argument(
         "--ignore",
@@ -64,9 +96,12 @@ async def main(reactor: Any, *arguments: str) -> None:
     look_in(Path.cwd())
     try:
         places, lines = _lines(options.files)
-        plugins = choose(IActionPlugin, options.action_plugin or ["local"])
         report = await replay(
-            lines, plugins, ignored=options.ignore, reactor=reactor, places=places
+            lines,
+            **_settings(options, recorded(lines) or RecordedSettings()),
+            ignored=options.ignore,
+            reactor=reactor,
+            places=places,
         )
     except OCPPError as error:
         raise _failed(str(error)) from None
@@ -74,6 +109,49 @@ async def main(reactor: Any, *arguments: str) -> None:
     if not report.lines:
         raise _failed("there is no line of a recording in it")
     raise SystemExit(1 if report.differences else 0)
+
+
+def _settings(options: argparse.Namespace, then: RecordedSettings) -> dict[str, Any]:
+    """The arguments of `replay` that options and file ask for; the rest is as recorded.
+
+    :raises ConfigurationError: if something in them is wrong.
+    """
+    document = load(options.config) if options.config is not None else Document()
+    given = {name: document.given[name] for name in _ANSWERING if name in document.given}
+    for name in (*_ANSWERING, "store"):
+        value = getattr(options, name.replace("-", "_"))
+        if value is not None:
+            given[name] = Given(f"--{name}", value if OPTIONS[name].several else [value])
+    names = then.action_plugins or ("local",)
+    plugins = given.setdefault("action-plugin", Given("the recording", names)).texts
+    tables = {name: table for name, table in document.plugins.items() if name in plugins}
+    # What else stands in the file, a token for example, need not be at hand here.
+    document = replace(document, given={}, plugins=tables)
+    settings = make(given, document, active_plugins=(), listening=False)
+    with_quirks = "quirks" in given or document.quirks is not None
+    timeout = settings.limits.call_timeout
+    return {
+        "plugins": settings.action_plugins,
+        "quirks": settings.quirks if with_quirks else None,
+        "plugin_config": _plugin_config(settings, given),
+        "limits": replace(then.limits, call_timeout=timeout) if "call-timeout" in given else None,
+    }
+
+
+def _plugin_config(settings: Settings, given: Mapping[str, Given]) -> dict[str, dict[str, Any]]:
+    """The configuration of the plug-ins without the defaults: of these the recording knows more.
+
+    So there is no store either, unless one is given: not the one that the server has.
+    """
+    config = {name: dict(table) for name, table in settings.plugin_config.items()}
+    for plugin in settings.action_plugins:
+        for name, option in OPTIONS.items():
+            if option.plugin is None or name in given:
+                continue
+            kind, key = option.plugin
+            if kind == RECORDS and IRecords.providedBy(plugin):
+                del config[plugin.name][key]
+    return config
 
 
 def _lines(paths: Sequence[Path]) -> tuple[list[str], list[bytes]]:

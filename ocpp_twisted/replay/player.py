@@ -27,11 +27,17 @@ from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import IActionPlugin, IMessageTransport
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.ocppj.message import Request, Send
+from ocpp_twisted.quirks import Quirks
 from ocpp_twisted.recording.lines import Line
 from ocpp_twisted.recording.redaction import HIDDEN
+from ocpp_twisted.recording.settings import RecordedSettings
+from ocpp_twisted.records import IRecords
 from ocpp_twisted.replay.comparison import TransactionIds, difference
 from ocpp_twisted.replay.events import Event, given_up, read_events
+from ocpp_twisted.replay.known import Entry
+from ocpp_twisted.replay.known import learn as learn_from
 from ocpp_twisted.replay.report import Difference, Report
+from ocpp_twisted.replay.settings import config_of, missing, quirks_of
 from ocpp_twisted.versions import CATALOGUES
 
 __all__ = ["replay"]
@@ -47,9 +53,11 @@ def replay(
     lines: Iterable[bytes | str],
     plugins: Sequence[IActionPlugin],
     *,
+    quirks: Quirks | None = None,
     plugin_config: Mapping[str, Mapping[str, Any]] | None = None,
-    ignored: Collection[str] = ("currentTime",),
     limits: Limits | None = None,
+    learn: bool = True,
+    ignored: Collection[str] = ("currentTime",),
     clock: Clock | None = None,
     reactor: IReactorTime | None = None,
     patience: float = 5.0,
@@ -57,13 +65,19 @@ def replay(
 ) -> Deferred[Report]:
     """Play a recording to plug-ins and compare their answers with those recorded.
 
-    The plug-ins are started before and stopped afterwards.
+    The plug-ins are started before and stopped afterwards. The settings are those that the
+    recording tells, as far as no others are given here.
 
     :param lines: of the recording, for example a file that is open for reading.
     :param plugins: as `CentralSystem` takes them.
-    :param plugin_config: plug-in name to what its ``start`` gets.
+    :param quirks: what charge points may do wrong.
+    :param plugin_config: plug-in name to what its ``start`` gets besides what was recorded; a key
+        that stands in both has this value.
+    :param limits: instead of the recorded ones.
+    :param learn: whether the tags and charge points that the recorded server knew, as its answers
+        tell, are entered into the records (`IRecords`) of plug-ins. Never into those of a plug-in
+        that is given a ``store`` here: that one knows what it knows.
     :param ignored: names of fields of our messages that may differ.
-    :param limits: those of the recorded server, if they were not the default ones.
     :param clock: goes on as the recording says, from its first time (seconds since 1970); for
         plug-ins that are given their time.
     :param reactor: the one that runs, for handlers that need threads or sockets: an answer that is
@@ -75,15 +89,15 @@ def replay(
     """
     player = _Player(
         plugins,
+        plugin_config or {},
         clock if clock is not None else Clock(),
-        limits,
         frozenset(ignored),
         reactor,
         patience,
     )
     if places is None:
         places = (f"line {number}" for number in count(1))
-    return ensureDeferred(player.play(zip(places, lines, strict=False), plugin_config or {}))
+    return ensureDeferred(player.play(zip(places, lines, strict=False), quirks, limits, learn))
 
 
 @implementer(IMessageTransport)
@@ -143,21 +157,23 @@ class _Played:
 
 
 class _Player:
+    _central_system: CentralSystem
+
     def __init__(
         self,
         plugins: Sequence[IActionPlugin],
+        plugin_config: Mapping[str, Mapping[str, Any]],
         clock: Clock,
-        limits: Limits | None,
         ignored: Collection[str],
         reactor: IReactorTime | None,
         patience: float,
     ) -> None:
         self._plugins = plugins
+        self._plugin_config = plugin_config
         self._clock = clock
         self._ignored = ignored
         self._reactor = reactor
         self._patience = patience
-        self._central_system = CentralSystem(plugins, clock, limits=limits)
         self._connections: dict[int, _Played] = {}
         self._transactions: dict[Identity, TransactionIds] = defaultdict(TransactionIds)
         self._report = Report()
@@ -165,20 +181,36 @@ class _Player:
         self._first: dict[str, str] = {}
 
     async def play(
-        self, lines: Iterable[tuple[str, bytes | str]], config: Mapping[str, Mapping[str, Any]]
+        self,
+        lines: Iterable[tuple[str, bytes | str]],
+        quirks: Quirks | None,
+        limits: Limits | None,
+        learn: bool,
     ) -> Report:
         events = list(read_events(lines, self._note))
         self._report.lines = len(events)
+        settings, events = self._recorded(events)
         timeouts = given_up(events)
+        then = quirks_of(settings) if settings.quirks else quirks
+        self._central_system = CentralSystem(
+            self._plugins,
+            self._clock,
+            limits=limits if limits is not None else settings.limits,
+            quirks=quirks if quirks is not None else then,
+        )
         if events:
             self._advance(events[0].line.seconds)
         started: list[IActionPlugin] = []
         try:
             for plugin in self._plugins:
-                settings = config.get(plugin.name, {})
-                await maybeDeferred(plugin.start, self._central_system, settings)
+                config = config_of(plugin, settings, self._plugin_config)
+                await maybeDeferred(plugin.start, self._central_system, config)
                 started.append(plugin)
+            known = learn_from(events, then or Quirks()) if learn else {}
+            await self._enter_first(known)
             for index, event in enumerate(events):
+                for entry in known.get(index, ()):
+                    await self._enter(entry)
                 await self._take(event, timeouts.get(index, inf))
             self._end_all("the recording has ended")
         finally:
@@ -189,6 +221,44 @@ class _Player:
             for text, times in self._notes.items()
         ]
         return self._report
+
+    # -- what the recorded server was told, and knew ------------------------------------------
+
+    def _recorded(self, events: Sequence[Event]) -> tuple[RecordedSettings, list[Event]]:
+        """The settings that the recording tells first, and what happened."""
+        told = [event for event in events if event.line.settings is not None]
+        if not told:
+            return RecordedSettings(), list(events)
+        where, settings = told[0].where, told[0].line.settings
+        assert settings is not None
+        for event in told:
+            if event.line.settings != settings:
+                self._note(event.where, "the recorded server had other settings from here on")
+                break
+        for plugin in self._plugins:
+            if keys := missing(plugin, settings, self._plugin_config.get(plugin.name, {})):
+                self._note(
+                    where,
+                    f"the plug-in {plugin.name} had settings that a recording does not tell: "
+                    f"{', '.join(keys)}",
+                )
+        return settings, [event for event in events if event.line.settings is None]
+
+    async def _enter_first(self, known: Mapping[int, Sequence[Entry]]) -> None:
+        """What a tag was at first counts also where its first answer is not in the recording."""
+        first: dict[str, Entry] = {}
+        for entries in known.values():
+            for entry in entries:
+                if entry.id_tag:
+                    first.setdefault(entry.id_tag.casefold(), entry)
+        for entry in first.values():
+            await self._enter(entry)
+
+    async def _enter(self, entry: Entry) -> None:
+        for plugin in self._plugins:
+            own_store = "store" in self._plugin_config.get(plugin.name, {})
+            if IRecords.providedBy(plugin) and not own_store:
+                await entry.put(plugin)
 
     # -- what happened then -------------------------------------------------------------------
 

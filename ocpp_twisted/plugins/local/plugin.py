@@ -73,6 +73,7 @@ class LocalPlugin(
     """
 
     name = "local"
+    recorded_config = ("authorize", "charge_points", "heartbeat_interval")
 
     def __init__(
         self,
