@@ -274,6 +274,15 @@ class WithSettingsTests(ReplayTestCase):
         self.played([told, *recorder.data], Counting(), limits=Limits())
         self.assertEqual(len(seen), 3)
 
+    def test_a_store_in_a_recording(self) -> None:
+        """Nobody writes one there; who did could make a replay write into it."""
+        path = Path(self.mktemp())
+        config = {"store": f"sqlite:///{path.absolute()}", "heartbeat_interval": 7}
+        plugin = LocalPlugin()
+        self.played([self.line(plugins={"local": config})], plugin)
+        self.assertEqual(plugin.heartbeat_interval, 7)
+        self.assertFalse(path.exists())
+
     def test_the_settings_change(self) -> None:
         same, other = self.line(), self.line(limits=Limits(kept_answers=9))
         heartbeat = Recorder(LocalPlugin())

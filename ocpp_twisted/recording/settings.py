@@ -6,7 +6,7 @@ plug-in itself has named (`ITellsConfig`): nobody else knows what in it is a sec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from ocpp_twisted.interfaces import IActionPlugin, ITellsConfig
 from ocpp_twisted.limits import Limits
 
-__all__ = ["RecordedSettings", "told"]
+__all__ = ["RecordedSettings", "may_be_told", "told"]
 
 
 class RecordedSettings(Struct, omit_defaults=True, kw_only=True):
@@ -53,13 +53,19 @@ def told(
     )
     for plugin in action_plugins:
         config = plugin_config.get(plugin.name, {})
-        named = plugin.recorded_config if ITellsConfig.providedBy(plugin) else ()
+        named = may_be_told(plugin)
         tellable = {key: config[key] for key in config if key in named and _is_json(config[key])}
         if tellable:
             settings.plugins[plugin.name] = tellable
         if withheld := tuple(key for key in config if key not in tellable):
             settings.withheld[plugin.name] = withheld
     return settings
+
+
+def may_be_told(plugin: IActionPlugin) -> Collection[str]:
+    """The keys of a plug-in's configuration that may stand in a recording."""
+    keys: Collection[str] = plugin.recorded_config if ITellsConfig.providedBy(plugin) else ()
+    return keys
 
 
 def _is_json(value: Any) -> bool:

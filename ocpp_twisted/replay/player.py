@@ -18,13 +18,11 @@ from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Clock
-from zope.interface import implementer
 
 from ocpp_twisted.central_system import CentralSystem
-from ocpp_twisted.connection import Connection
 from ocpp_twisted.errors import CallFault, OCPPError
 from ocpp_twisted.identity import Identity
-from ocpp_twisted.interfaces import IActionPlugin, IMessageTransport
+from ocpp_twisted.interfaces import IActionPlugin
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.ocppj.message import Request, Send
 from ocpp_twisted.quirks import Quirks
@@ -36,6 +34,7 @@ from ocpp_twisted.replay.comparison import TransactionIds, difference
 from ocpp_twisted.replay.events import Event, given_up, read_events
 from ocpp_twisted.replay.known import Entry
 from ocpp_twisted.replay.known import learn as learn_from
+from ocpp_twisted.replay.played import Played, kind_of
 from ocpp_twisted.replay.report import Difference, Report
 from ocpp_twisted.replay.settings import config_of, missing, quirks_of
 from ocpp_twisted.versions import CATALOGUES
@@ -100,62 +99,6 @@ def replay(
     return ensureDeferred(player.play(zip(places, lines, strict=False), quirks, limits, learn))
 
 
-@implementer(IMessageTransport)
-class _Played:
-    """One connection that is played: the charge point's end.
-
-    :ivar where: the line that was played last.
-    :ivar whole: whether it was recorded from its beginning, without a gap.
-    :ivar actions: message ids of the charge point's CALLs to their actions.
-    :ivar unanswered: message ids of those that have no answer now.
-    :ivar ids: message ids of our recorded CALLs to those of now.
-    :ivar calls: what we have called now, not yet found in the recording.
-    :ivar answers: what we have answered now, not yet found in the recording.
-    :ivar expected: what was answered then, with its place, and not yet now.
-    :ivar closed: code and reason with which we close it now; `was_closed` is what was recorded.
-    :ivar hears: fires with the next message of ours, if somebody waits for it.
-    """
-
-    connection: Connection
-
-    def __init__(self, line: Line, where: str) -> None:
-        self.whole = line.event == "online"
-        self.identity = Identity(line.charge_point, line.name)
-        self.version = line.version
-        self.peer = line.peer or "recording"
-        self.where = where
-        self.actions: dict[Any, str] = {}
-        self.unanswered: set[Any] = set()
-        self.ids: dict[Any, Any] = {}
-        self.calls: list[list[Any]] = []
-        self.answers: dict[Any, list[list[Any]]] = defaultdict(list)
-        self.expected: dict[Any, list[tuple[str, list[Any]]]] = defaultdict(list)
-        self.closed: tuple[int, str] | None = None
-        self.was_closed: tuple[int, str] | None = None
-        self.hears: Deferred[None] | None = None
-
-    def send_message(self, data: bytes) -> None:
-        frame = _decode(data)
-        if frame[0] in (2, 6):
-            self.calls.append(frame)
-        else:
-            self.unanswered.discard(frame[1])
-            self.answers[_kind(frame)].append(frame)
-        hears, self.hears = self.hears, None
-        if hears is not None:
-            hears.callback(None)
-
-    def close(self, code: int, reason: str) -> None:
-        if self.closed is None:
-            self.closed = code, reason
-
-    def pause_receiving(self) -> None:
-        """The recording has no ears for that: a CALL that comes meanwhile waits in line."""
-
-    def resume_receiving(self) -> None:
-        """See `pause_receiving`."""
-
-
 class _Player:
     _central_system: CentralSystem
 
@@ -174,7 +117,7 @@ class _Player:
         self._ignored = ignored
         self._reactor = reactor
         self._patience = patience
-        self._connections: dict[int, _Played] = {}
+        self._connections: dict[int, Played] = {}
         self._transactions: dict[Identity, TransactionIds] = defaultdict(TransactionIds)
         self._report = Report()
         self._notes: Counter[str] = Counter()
@@ -300,7 +243,7 @@ class _Player:
                 await self._was_said(played, event, timeout)
 
     def _connect(self, where: str, line: Line) -> None:
-        played = _Played(line, where)
+        played = Played(line, where)
         self._report.connections += 1
         self._connections[line.connection] = played
         subprotocol = CATALOGUES[line.version].rules.subprotocol
@@ -308,7 +251,7 @@ class _Player:
             played.identity, subprotocol, played
         )
 
-    def _said(self, played: _Played, event: Event, message: bytes) -> None:
+    def _said(self, played: Played, event: Event, message: bytes) -> None:
         """The charge point has sent a message."""
         frame, values = event.frame, event.values
         if event.type == 2 and len(values) > 2:
@@ -324,7 +267,7 @@ class _Player:
         played.connection.receive(message)
         self._compare_all(played)
 
-    async def _was_said(self, played: _Played, event: Event, timeout: float) -> None:
+    async def _was_said(self, played: Played, event: Event, timeout: float) -> None:
         """The recorded server has sent a message."""
         frame = event.values
         if len(frame) < 3:
@@ -337,14 +280,14 @@ class _Player:
             frame[1] = played.ids.get(frame[1], frame[1])
         elif not played.whole and frame[1] not in played.actions:
             return  # its CALL is not in the recording
-        played.expected[_kind(frame)].append((event.where, frame))
+        played.expected[kind_of(frame)].append((event.where, frame))
         while self._reactor is not None and frame[1] in played.unanswered:
             if not await self._hears(played, self._reactor):
                 self._note(event.where, f"no answer came within {self._patience:g} s of real time")
                 played.unanswered.discard(frame[1])
         self._compare_all(played)
 
-    async def _hears(self, played: _Played, reactor: IReactorTime) -> bool:
+    async def _hears(self, played: Played, reactor: IReactorTime) -> bool:
         """Wait for the next message to a charge point, on the real clock."""
         played.hears = Deferred()
         try:
@@ -354,7 +297,7 @@ class _Player:
             return False
         return True
 
-    def _called(self, played: _Played, where: str, frame: list[Any], timeout: float) -> None:
+    def _called(self, played: Played, where: str, frame: list[Any], timeout: float) -> None:
         """The recorded server has called: a plug-in has done so now too, or it is done here."""
         frame[3:4] = [self._today(played, payload) for payload in frame[3:4]]
         while (call := self._like(played, frame)) is None and played.calls:
@@ -367,21 +310,21 @@ class _Player:
             played.calls.remove(call)
             played.ids[frame[1]] = call[1]
 
-    def _like(self, played: _Played, frame: list[Any]) -> list[Any] | None:
+    def _like(self, played: Played, frame: list[Any]) -> list[Any] | None:
         """A call of now that is as the recorded one."""
         for call in played.calls:
             if call[0] == frame[0] and difference(frame[2:], call[2:], self._ignored) is None:
                 return call
         return None
 
-    def _not_recorded(self, played: _Played, call: list[Any], where: str) -> None:
+    def _not_recorded(self, played: Played, call: list[Any], where: str) -> None:
         self._differs(where, played, str(call[2]), "", "no such call", _text(call))
         if call[0] == 2:  # it must not keep the next one waiting
             refusal = [4, call[1], "GenericError", "this call is not in the recording", {}]
             played.connection.receive(_encode(refusal))
 
     def _call_again(
-        self, played: _Played, where: str, frame: list[Any], timeout: float
+        self, played: Played, where: str, frame: list[Any], timeout: float
     ) -> list[Any] | None:
         try:
             payload = _encode(frame[3])
@@ -403,7 +346,7 @@ class _Player:
 
     # -- then and now -------------------------------------------------------------------------
 
-    def _compare_all(self, played: _Played) -> None:
+    def _compare_all(self, played: Played) -> None:
         """Compare the recorded answers with those of now, as far as both are there."""
         for kind in [kind for kind in played.expected if played.answers.get(kind)]:
             expected, answers = played.expected[kind], played.answers[kind]
@@ -415,7 +358,7 @@ class _Player:
             if not answers:
                 del played.answers[kind]
 
-    def _compare(self, played: _Played, where: str, recorded: list[Any], now: list[Any]) -> None:
+    def _compare(self, played: Played, where: str, recorded: list[Any], now: list[Any]) -> None:
         self._report.compared += 1
         action = played.actions.get(recorded[1], "")
         text = _text(recorded), _text(now)
@@ -429,13 +372,13 @@ class _Player:
         if place is not None:
             self._differs(where, played, action, place, *text)
 
-    def _today(self, played: _Played, payload: Any) -> Any:
+    def _today(self, played: Played, payload: Any) -> Any:
         if played.version != "1.6":
             return payload
         return self._transactions[played.identity].translate(payload)
 
     def _differs(
-        self, where: str, played: _Played, action: str, place: str, recorded: str, now: str
+        self, where: str, played: Played, action: str, place: str, recorded: str, now: str
     ) -> None:
         self._report.differences.append(
             Difference(where, str(played.identity), action, place, recorded, now)
@@ -448,7 +391,7 @@ class _Player:
             _, played = self._connections.popitem()
             self._end(played.where, played, reason, complete=False)
 
-    def _end(self, where: str, played: _Played, reason: str, complete: bool) -> None:
+    def _end(self, where: str, played: Played, reason: str, complete: bool) -> None:
         """A connection has ended.
 
         :param complete: whether all of it was recorded; otherwise answers may be missing there.
@@ -485,11 +428,6 @@ class _Player:
     def _note(self, where: str, text: str) -> None:
         self._notes[text] += 1
         self._first.setdefault(text, where)
-
-
-def _kind(frame: Sequence[Any]) -> tuple[bool, Any]:
-    """Which answers are to be compared: those to one message id, and CALLRESULTERRORs apart."""
-    return frame[0] == 5, frame[1]
 
 
 def _closing(closed: tuple[int, str] | None) -> str:

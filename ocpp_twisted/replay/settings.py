@@ -12,7 +12,7 @@ from ocpp_twisted import quirks
 from ocpp_twisted.interfaces import IActionPlugin
 from ocpp_twisted.quirks import Quirks
 from ocpp_twisted.recording.lines import NotALine, read
-from ocpp_twisted.recording.settings import RecordedSettings
+from ocpp_twisted.recording.settings import RecordedSettings, may_be_told
 from ocpp_twisted.records import IRecords
 
 __all__ = ["config_of", "missing", "quirks_of", "recorded"]
@@ -47,8 +47,14 @@ def quirks_of(settings: RecordedSettings) -> Quirks:
 def config_of(
     plugin: IActionPlugin, settings: RecordedSettings, given: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """What the start of a plug-in gets: what was recorded, and over it what is given."""
-    return {**settings.plugins.get(plugin.name, {}), **given.get(plugin.name, {})}
+    """What the start of a plug-in gets: what was recorded, and over it what is given.
+
+    Whoever has written the recording can set what the plug-in has named, and nothing else: not
+    its store.
+    """
+    then = settings.plugins.get(plugin.name, {})
+    named = may_be_told(plugin)
+    return {key: then[key] for key in then if key in named} | dict(given.get(plugin.name, {}))
 
 
 def missing(
