@@ -71,7 +71,9 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
             f"--{name}",
             metavar="VALUE",
             action="append" if OPTIONS[name].several else "store",
-            help=f"as for twistd ocpp [default: as recorded, else {OPTIONS[name].default}]",
+            help="as for twistd ocpp"
+            + ", repeatable" * OPTIONS[name].several
+            + " [default: as recorded]",
         )
     parser.add_argument(
         "--store",
