@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -87,6 +88,7 @@ class LocalPlugin(
         self._last_heard: dict[Identity, Heard] = {}
         self._admitted: set[Identity] = set()
         self._store = store
+        self._directory: Path | None = None
         self._writing: LoopingCall | None = None
 
     @property
@@ -101,6 +103,7 @@ class LocalPlugin(
     def attach(self, surroundings: Surroundings) -> None:
         """See `IAttached.attach`."""
         self.hub = surroundings.hub
+        self._directory = surroundings.data_directory
 
     def put_charge_point(
         self, charge_point: str | Identity, admission: Admission = "Accepted"
@@ -162,7 +165,7 @@ class LocalPlugin(
         if (url := config.get("store")) is not None:
             from twisted.internet import reactor  # the one that runs us, whichever it is
 
-            self._store = Writer(open_database(url), reactor, probe)
+            self._store = Writer(open_database(url, self._directory), reactor, probe)
             self._writing = LoopingCall(self.write_heard)
             self._writing.start(_HEARD_EVERY, now=False)
 

@@ -29,6 +29,7 @@ def empty_url(directory: Path) -> str:
     if POSTGRES:
         _emptied()
         return POSTGRES
+    directory.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{directory.absolute()}/records.db"
 
 

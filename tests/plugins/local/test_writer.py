@@ -236,10 +236,30 @@ class Opening(TestCase):
         self.assertIn("cannot be opened", str(error))
         self.assertNotIn("secret", str(error))
 
+    def test_only_the_servers_own_directory_is_made(self) -> None:
+        folder = Path(self.mktemp()).absolute()
+        url = f"sqlite:///{folder}/own/records.db"
+        for own in (None, folder, folder / "other"):
+            error = self.assertRaises(ConfigurationError, open_database, url, own)
+            expected = (
+                f"the store {url} cannot be opened: there is no directory {folder}/own: make it"
+            )
+            self.assertEqual(str(error), expected)
+            self.assertFalse(folder.exists())
+        open_database(url, folder / "own").dispose()
+        self.assertTrue((folder / "own" / "records.db").exists())
+
     def test_a_folder_that_cannot_be_made(self) -> None:
-        folder = Path(self.mktemp())
+        folder = Path(self.mktemp()).absolute()
         folder.write_text("a file")
-        self.refuses(f"sqlite:///{folder.absolute()}/records.db", "cannot be opened")
+        self.refuses(f"sqlite:///{folder}/records.db", "cannot be opened", "is no directory")
+        error = self.assertRaises(
+            ConfigurationError, open_database, f"sqlite:///{folder}/a/records.db", folder / "a"
+        )
+        self.assertIn(f"{folder} is no directory", str(error))
+
+    def test_a_driver_that_does_not_exist(self) -> None:
+        self.refuses("sqlite+pigeon:///records.db", "the store is no URL")
 
     def test_what_is_no_database(self) -> None:
         file = Path(self.mktemp())

@@ -1,6 +1,6 @@
 """Opens the database: SQLite or PostgreSQL, by its URL.
 
-Imports SQLAlchemy, the errors and its neighbour `tables`.
+Imports SQLAlchemy, the errors, `writable` and its neighbour `tables`.
 """
 
 from __future__ import annotations
@@ -18,35 +18,57 @@ from sqlalchemy.pool import StaticPool
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.plugins.local.store import tables
 from ocpp_twisted.plugins.local.store.tables import COUNTER, PROBE, VERSION
+from ocpp_twisted.writable import obstacle
 
-__all__ = ["open_database", "probe"]
+__all__ = ["check_database", "open_database", "probe"]
 
 #: Seconds to wait for another process that writes, and for PostgreSQL to take a connection.
 _BUSY = 10
 _CONNECT = 5
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str, own_directory: Path | None = None) -> Engine:
     """Open the database, and make its tables if it has none.
 
     :param url: ``sqlite://`` (in memory, for one thread), ``sqlite:///relative/file``,
         ``sqlite:////absolute/file`` or ``postgresql://user@host/name``.
+    :param own_directory: the one directory that is made if the file of SQLite is in it.
     :raises ConfigurationError: if that cannot be done; the text says why, and no password.
+    """
+    engine = check_database(url, own_directory)
+    shown = engine.url.render_as_string(hide_password=True)
+    try:
+        if (file := _file(engine.url)) is not None:
+            if own_directory is not None and file.absolute().parent == own_directory.absolute():
+                file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch(
+                mode=0o600
+            )  # it holds who charged when; SQLite gives its other files the same
+        _prepare(engine, shown)
+    except (DBAPIError, OSError) as error:
+        raise ConfigurationError(f"the store {shown} cannot be opened: {_said(error)}") from error
+    return engine
+
+
+def check_database(url: str, own_directory: Path | None = None) -> Engine:
+    """See what can be seen without opening the database: its URL, its driver, its place.
+
+    :returns: what opens it when it is used.
+    :raises ConfigurationError: as `open_database`.
     """
     try:
         parsed = make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return _postgresql(parsed)
+        file = _file(parsed)
+        if file is not None and (reason := obstacle(file, own_directory)):
+            raise ConfigurationError(f"the store {url} cannot be opened: {reason}")
+        return _sqlite(parsed)
     except ArgumentError:
         raise ConfigurationError(
             "the store is no URL; use sqlite:////var/lib/ocpp/records.db or "
             "postgresql://user@host/database"
         ) from None
-    shown = parsed.render_as_string(hide_password=True)
-    try:
-        engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
-        _prepare(engine, shown)
-    except (DBAPIError, OSError) as error:
-        raise ConfigurationError(f"the store {shown} cannot be opened: {_said(error)}") from error
-    return engine
 
 
 def probe(db: Connection) -> None:
@@ -61,13 +83,16 @@ def _said(error: Exception) -> str:
     return " ".join(str(cause).split())
 
 
+def _file(url: URL) -> Path | None:
+    """The file of SQLite; None if there is none."""
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    return Path(url.database)
+
+
 def _sqlite(url: URL) -> Engine:
-    if url.database in (None, "", ":memory:"):
-        options: dict[str, Any] = {"poolclass": StaticPool}
-    else:
-        file = Path(url.database)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)  # it holds who charged when; SQLite gives its other files the same
+    options: dict[str, Any] = {"poolclass": StaticPool}
+    if _file(url) is not None:
         options = {"pool_size": 1, "max_overflow": 0}
     engine = create_engine(
         url, connect_args={"timeout": _BUSY, "check_same_thread": False}, **options
