@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import msgspec
 from twisted.logger import (
@@ -26,6 +26,7 @@ from twisted.logger import (
     formatTime,
 )
 from twisted.python.logfile import LogFile
+from twisted.python.threadable import synchronize
 
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.excerpt import excerpt
@@ -40,6 +41,11 @@ FRAMES = "ocpp_twisted.frames"
 _MOST = 16384
 _MOST_LINES = 200
 
+#: Makes the lines of an event.
+_Format = Callable[[LogEvent], str | None]
+#: What is told of any event.
+_KNOWN = ("log_time", "log_level", "log_namespace")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogOptions:
@@ -50,9 +56,10 @@ class LogOptions:
     :ivar format: one of `FORMATS`.
     :ivar file: the file; None for standard output. Older ones are beside it: ``FILE.1`` is the
         newest of them.
-    :ivar size: bytes after which a new file is begun.
+    :ivar size: bytes that a file may have (1024 or more); of a longer event only its length is
+        told.
     :ivar files: how many files are kept beside the one that is written. So all of them take
-        (files + 1) x size bytes, and at most an event more each.
+        (files + 1) x size bytes at most.
     """
 
     levels: Mapping[str, Any] = field(default_factory=dict)
@@ -101,17 +108,59 @@ def observer(options: LogOptions, stream: IO[Any] | None = None) -> ILogObserver
     :raises ConfigurationError: if the file cannot be written.
     """
     file: Any = stream if stream is not None else sys.stdout
+    formatted = FORMATS[options.format]
     if options.file is not None:
         try:
-            file = LogFile.fromFullPath(
-                str(options.file), rotateLength=options.size, maxRotatedFiles=options.files
-            )
+            file = _File(options)
         except OSError as error:
             raise ConfigurationError(
                 f"cannot log into {options.file}: {error.strerror}; choose another --log-file"
             ) from error
-    write = FileLogObserver(file, FORMATS[options.format])
+        formatted = _fitting(formatted, options.size)
+    write = FileLogObserver(file, formatted)
     return FilteringLogObserver(write, [options.predicate()])
+
+
+class _File(LogFile):
+    """Twisted's, but a new one is begun before what would not fit, and only the user reads it."""
+
+    synchronized: ClassVar = ["write"]  # threads log too
+
+    def __init__(self, options: LogOptions) -> None:
+        assert options.file is not None
+        path = options.file.absolute()
+        self._limit = options.size
+        super().__init__(
+            path.name,
+            str(path.parent),
+            rotateLength=None,  # it would look before it writes, and let the file grow too long
+            defaultMode=None if path.exists() else 0o600,  # who made it has said who may read it
+            maxRotatedFiles=options.files,
+        )
+
+    def write(self, data: str) -> None:
+        """Write an event."""
+        encoded = data.encode()
+        if self.size and self.size + len(encoded) > self._limit:
+            self.rotate()
+        super().write(encoded)
+
+
+synchronize(_File)
+
+
+def _fitting(format_: _Format, size: int) -> _Format:
+    """A format whose lines are not longer than that: of a longer event only the length is told."""
+
+    def formatted(event: LogEvent) -> str | None:
+        text = format_(event)
+        if text is None or len(text) <= size // 4 or (length := len(text.encode())) <= size:
+            return text
+        known = {key: event[key] for key in _KNOWN if key in event}
+        told = "an event of {length} bytes is left out: a file may have {size}"
+        return format_({**known, "log_format": told, "length": length, "size": size})
+
+    return formatted
 
 
 def under_twistd(
@@ -202,7 +251,7 @@ def _json(event: LogEvent) -> str | None:
 
 
 #: The formats by their names.
-FORMATS: Mapping[str, Callable[[LogEvent], str | None]] = {"text": _text, "json": _json}
+FORMATS: Mapping[str, _Format] = {"text": _text, "json": _json}
 
 _FIRST = ("time", "level", "namespace", "message")
 #: What Twisted adds for its older kind of observers.

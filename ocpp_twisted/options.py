@@ -303,7 +303,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             check=Path,
         ),
         "log-size": Option(
-            help="Bytes after which a new --log-file is begun.",
+            help="Bytes that a --log-file may have before a new one is begun.",
             check=_bytes,
             types=_NUMBER,
             default="10485760",
@@ -324,7 +324,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             several=True,
         ),
         "record-size": Option(
-            help="Bytes after which --record begins a new file.",
+            help="Bytes that a --record file may have before a new one is begun.",
             check=_bytes,
             types=_NUMBER,
             default="10485760",

@@ -15,7 +15,7 @@ def obstacle(file: Path, own_directory: Path | None = None) -> str:
     :param own_directory: a directory that is made when it is needed, with those above it. Any
         other has to be there.
     """
-    if os.path.exists(file):  # Path's raises if it may not look
+    if os.path.exists(file):  # noqa: PTH110  # Path's raises if it may not look
         if file.is_dir():
             return os.strerror(errno.EISDIR)
         return "" if os.access(file, os.R_OK | os.W_OK) else os.strerror(errno.EACCES)
@@ -23,9 +23,9 @@ def obstacle(file: Path, own_directory: Path | None = None) -> str:
     if own_directory is not None and directory == own_directory.absolute():
         while not os.path.lexists(directory):
             directory = directory.parent
-    if not os.path.exists(directory):
+    if not os.path.exists(directory):  # noqa: PTH110
         return f"there is no directory {directory}: make it"
-    if not os.path.isdir(directory):
+    if not os.path.isdir(directory):  # noqa: PTH112
         return f"{directory} is no directory"
     if not os.access(directory, os.W_OK | os.X_OK):
         return f"nothing can be made in {directory}: {os.strerror(errno.EACCES)}"

@@ -166,18 +166,53 @@ class FrameTests(LogsTestCase):
 
 
 class FileTests(LogsTestCase):
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp())
+        self.directory.mkdir()
+        self.file = self.directory / "ocpp.log"
+
+    def written(self, **more: Any) -> Logger:
+        """A logger into the file."""
+        options = LogOptions(file=self.file, size=1024, files=2, **more)
+        return Logger("a", observer=LogPublisher(observer(options)))
+
     def test_rotation_keeps_to_count_and_size(self) -> None:
-        directory = Path(self.mktemp())
-        directory.mkdir()
-        options = LogOptions(file=directory / "ocpp.log", size=1024, files=2)
-        log = Logger("a", observer=LogPublisher(observer(options)))
+        log = self.written()
         for number in range(200):
-            log.info("line {number}", number=number)
-        files = sorted(path.name for path in directory.iterdir())
+            log.info("{what} {number}", what="é" * (number % 300), number=number)
+        files = sorted(path.name for path in self.directory.iterdir())
         self.assertEqual(files, ["ocpp.log", "ocpp.log.1", "ocpp.log.2"])
-        self.assertIn("line 199", (directory / "ocpp.log").read_text())
-        for file in directory.iterdir():
-            self.assertLess(file.stat().st_size, 1024 + 100)
+        self.assertIn(" 199", self.file.read_text())
+        for file in self.directory.iterdir():
+            self.assertLessEqual(file.stat().st_size, 1024)
+
+    def test_an_event_that_no_file_holds(self) -> None:
+        for form in ("text", "json"):
+            log = self.written(format=form)
+            log.warn("{words}", words="é" * 600)
+            said = self.file.read_text().splitlines()[-1]
+            self.assertRegex(said, r"an event of \d{4} bytes is left out: a file may have 1024")
+            self.assertIn("warn", said)
+            self.assertNotIn("é", said)
+            log.failure("it failed", failure=Failure(ValueError("line\n" * 1000)))
+            self.assertIn("bytes is left out", self.file.read_text().splitlines()[-1])
+
+    def test_nobody_else_may_read_it(self) -> None:
+        log = self.written()
+        for number in range(50):
+            log.info("line {number}", number=number)
+        self.assertEqual(len(list(self.directory.iterdir())), 3)
+        for file in self.directory.iterdir():
+            self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+
+    def test_a_file_that_is_there_keeps_its_mode(self) -> None:
+        self.file.touch()
+        self.file.chmod(0o640)
+        log = self.written()
+        for number in range(50):
+            log.info("line {number}", number=number)
+        for file in self.directory.iterdir():
+            self.assertEqual(file.stat().st_mode & 0o777, 0o640)
 
     def test_a_file_that_cannot_be_written(self) -> None:
         options = LogOptions(file=Path("/none-such/ocpp.log"))

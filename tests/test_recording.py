@@ -504,6 +504,25 @@ class FileTests(SynchronousTestCase):
         self.assertEqual(self.written()[-2:], ["settings", "start"])
         self.assertEqual(self.written(files[-1])[:2], ["settings", "start"])
 
+    def test_what_is_written_at_once_is_bounded_too(self) -> None:
+        file = self.started(size=1000, files=9)
+        for number in range(20):
+            file.write(self.line(f"{number:0300d}"))
+        file.stop()
+        files = sorted(self.path.parent.glob(f"{self.path.name}*[!k]"), reverse=True)
+        files = [path for path in files if path != self.path] + [self.path]
+        self.assertLessEqual(max(path.stat().st_size for path in files), 1000)
+        found = [text for path in files for text in self.written(path)]
+        self.assertEqual([int(text) for text in found[1:]], list(range(20)))
+
+    def test_a_line_that_no_file_holds(self) -> None:
+        file = self.started(size=1000)
+        for text in ("a", "b" * 1000, "c"):
+            file.write(self.line(text))
+        file.stop()
+        self.assertEqual(self.written(), ["start", "a", "gap", "c"])
+        self.assertEqual(read(self.path.read_bytes().splitlines()[2]).lost, 1)
+
     def test_two_do_not_write_one_file(self) -> None:
         self.started()
         error = self.assertRaises(ConfigurationError, self.started)

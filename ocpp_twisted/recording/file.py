@@ -12,7 +12,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -46,8 +46,7 @@ class Recording:
     :ivar path: the file. Those before it are beside it: ``FILE.1`` is the newest of them.
     :ivar charge_points: patterns of charge point ids, as the shell has them (``DEPOT-*``); all
         charge points if there is none.
-    :ivar size: bytes after which a new file is begun. What is written at once is not divided:
-        up to 64 KiB and a message.
+    :ivar size: bytes that a file may have, 1024 or more. A ``gap`` line stands for a longer one.
     :ivar files: how many files are kept beside the one that is written; 1 or more.
     :ivar hide_id_tokens: whether id tokens are replaced by pseudonyms.
     """
@@ -88,6 +87,7 @@ class RecordingFile:
         self._settings = settings
         self._clock = clock
         self._now = now
+        self._most = recording.size - len(self._head())  # of one line
         self._lock: int | None = None
         self._file: Any = None
         self._waiting: list[bytes] = []
@@ -136,6 +136,8 @@ class RecordingFile:
             self._lost += 1
             return
         data = encode(line)
+        if len(data) > self._most:
+            data = encode(Line(time=line.time, event="gap", lost=1))
         self._waiting.append(data)
         self._bytes += len(data)
         if self._bytes >= _MOST_BYTES:
@@ -150,10 +152,13 @@ class RecordingFile:
         waiting, self._waiting, self._bytes = self._waiting, [], 0
         if not waiting:
             return
+        written = 0
         try:
-            self._put(b"".join(waiting))
+            for part in self._parts(waiting):
+                self._put(b"".join(part))
+                written += len(part)
         except OSError as error:
-            self._lost = len(waiting)
+            self._lost = len(waiting) - written
             _log.error(
                 "cannot write the recording {path}: {reason}; lines are lost until it can be "
                 "written again",
@@ -192,11 +197,25 @@ class RecordingFile:
         return file
 
     def _head(self) -> bytes:
-        """The line with the settings, if they are known."""
+        """What each file begins with: the settings, if they are known, and leave room for more."""
         if self._settings is None:
             return b""
         time = timestamp(self._now())
-        return encode(Line(time=time, event="settings", settings=self._settings))
+        head = encode(Line(time=time, event="settings", settings=self._settings))
+        return head if len(head) <= self._recording.size // 2 else b""
+
+    def _parts(self, lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+        """The lines, so divided that each part but the first begins a file."""
+        part: list[bytes] = []
+        room = self._recording.size - self._file.size
+        for line in lines:
+            if len(line) > room:
+                if part:
+                    yield part
+                part, room = [], self._most
+            part.append(line)
+            room -= len(line)
+        yield part
 
     def _put(self, data: bytes, with_settings: bool = False) -> None:
         """Write all of it, or nothing.
