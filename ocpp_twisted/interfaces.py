@@ -40,6 +40,7 @@ __all__ = [
     "IPluginDeclaration",
     "IReportsHealth",
     "IShowsOperations",
+    "IStopsLast",
     "ITellsConfig",
     "RefusedHandler",
     "RequestHandler",
@@ -276,7 +277,10 @@ class IActiveCallPlugin(IPlugin):
         """The server is about to listen; parameters and result as `IActionPlugin.start`."""
 
     def stop() -> Deferred[None] | None:
-        """The server stops, charge points are still connected; may return a Deferred."""
+        """The server stops, charge points are still connected; may return a Deferred.
+
+        See `IStopsLast` for a plug-in that stops later.
+        """
 
 
 class IPluginDeclaration(IPlugin):
@@ -377,6 +381,17 @@ class IOperations(Interface):
         :returns: HTTP status, content type and body; None for any other path. Both health
             paths are 503 while a plug-in is in trouble, ``/readyz`` also while the server starts
             or stops; the body says why.
+        """
+
+
+class IStopsLast(Interface):
+    """An active plug-in that is to be reached until the end, to show how the server stops."""
+
+    def stopping() -> None:
+        """The server begins to stop: take no more commands.
+
+        Charge points have time to end what is open; ``stop`` follows when they are disconnected,
+        and at the same time as that of the action plug-ins. Called once for each ``start``.
         """
 
 

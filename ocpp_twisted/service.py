@@ -37,7 +37,7 @@ from ocpp_twisted.config import Settings
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.garbage import settle
 from ocpp_twisted.hub import Herald, Hub
-from ocpp_twisted.interfaces import IConnectionOwner, IShowsOperations
+from ocpp_twisted.interfaces import IConnectionOwner, IShowsOperations, IStopsLast
 from ocpp_twisted.logs import log_frame, observer
 from ocpp_twisted.measuring import Counted
 from ocpp_twisted.metrics import Messages
@@ -158,6 +158,9 @@ class Server(Service):
     def stopService(self) -> Deferred[None]:
         """Stop listening, close every WebSocket, stop the plug-ins; fires when all is done.
 
+        Active plug-ins stop first, so that no new call comes up; those that provide `IStopsLast`
+        are told, and stop together with the action plug-ins.
+
         It takes no longer than three times `Settings.grace` and the WebSockets' close timeout,
         and no longer than their close timeout if no call is open and no plug-in takes its time.
         """
@@ -186,10 +189,18 @@ class Server(Service):
         yield DeferredList(
             [maybeDeferred(port.stopListening) for port in ports], consumeErrors=True
         )
-        yield self._stop_plugins(self.settings.active_plugins)
+        active = self.settings.active_plugins
+        last = [each for each in active if IStopsLast.providedBy(each)]
+        for plugin in last:
+            if plugin in self._started:
+                try:
+                    plugin.stopping()
+                except Exception:
+                    _log.failure("plug-in {name} failed while it stopped", name=plugin.name)
+        yield self._stop_plugins([each for each in active if each not in last])
         yield self.central_system.stop(self.settings.grace)
         yield self._factory.drop_all()
-        yield self._stop_plugins(self.settings.action_plugins)
+        yield self._stop_plugins([*last, *self.settings.action_plugins])
         if self._recording is not None:
             self._recording.stop()
 
@@ -209,7 +220,9 @@ class Server(Service):
         return operations
 
     def _obstacle(self) -> str:
-        return "" if self._factory.accepting else "it is starting or stopping"
+        if self._factory.accepting:
+            return ""
+        return "it is stopping" if self._stopping.locked else "it is starting"
 
     def _tls_context(self) -> CertificateOptions:
         if self.settings.tls is not None:

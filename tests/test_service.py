@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from ocpp_twisted import v16
 from ocpp_twisted.errors import ConfigurationError, ConnectionLost
-from ocpp_twisted.interfaces import IActiveCallPlugin
+from ocpp_twisted.interfaces import IActiveCallPlugin, IStopsLast
 from ocpp_twisted.plugin import ActionPlugin, on
 from ocpp_twisted.recording.file import Recording
 from ocpp_twisted.service import Server, Settings
@@ -57,6 +57,13 @@ class Commander:
 
     def stop(self):
         pass
+
+
+@implementer(IStopsLast)
+class Last(Commander):
+    def __init__(self, happened) -> None:
+        self.stopping = lambda: happened.append("stopping")
+        self.stop = lambda: happened.append("stop last")
 
 
 class ServerTestCase(TestCase):
@@ -306,6 +313,30 @@ class StopTests(ServerTestCase):
         inside.transport.write(close_frame(1001))
         await stopped
         await outside.over
+
+    async def test_who_stops_last_is_told_first(self) -> None:
+        happened = self.plugin.happened
+        self.commander.stop = lambda: happened.append("stop commander")
+        (port,) = await self.started(active_plugins=[Last(happened), self.commander])
+        await self.stops_with(await upgraded(reactor, port))
+        self.assertEqual(
+            happened[1:],
+            [
+                "stopping",
+                "stop commander",
+                "we closed with 1001: the central system stops",
+                "stop last",
+                "stop",
+            ],
+        )
+
+    async def test_who_fails_when_it_is_told_does_not_hold_it(self) -> None:
+        last = Last(self.plugin.happened)
+        last.stopping = None
+        await self.started(active_plugins=[last])
+        await self.running.stopService()
+        self.assertEqual(self.plugin.happened[1:], ["stop last", "stop"])
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
     async def test_twice(self) -> None:
         ready: Deferred[None] = Deferred()

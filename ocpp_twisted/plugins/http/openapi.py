@@ -26,7 +26,7 @@ from ocpp_twisted.plugins.http.problems import KINDS, MEDIA_TYPE, Problem, Probl
 __all__ = ["Description", "document"]
 
 #: What may come of every operation.
-_ALWAYS = ("invalid-request", "unauthorized", "internal-error")
+_ALWAYS = ("invalid-request", "unauthorized", "internal-error", "stopping")
 
 
 class Description:

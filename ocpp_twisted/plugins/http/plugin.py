@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort
@@ -25,6 +25,7 @@ from ocpp_twisted.interfaces import (
     IActiveCallPlugin,
     IOperations,
     IShowsOperations,
+    IStopsLast,
 )
 from ocpp_twisted.plugins.http.app import application
 from ocpp_twisted.plugins.http.calls import Calls
@@ -49,7 +50,7 @@ _BODY_LIMIT = 1024 * 1024
 _OPTIONS = {"listen", "token", "origins"}
 
 
-@implementer(IActiveCallPlugin, IAttached, IShowsOperations)
+@implementer(IActiveCallPlugin, IAttached, IShowsOperations, IStopsLast)
 class HTTPPlugin:
     """Serves the central system over HTTP.
 
@@ -92,24 +93,27 @@ class HTTPPlugin:
             raise ConfigurationError(f"plug-in http: there is no option {option!r}; it has {known}")
         return Deferred.fromCoroutine(self._start(caller, config))
 
-    def stop(self) -> Deferred[None] | None:
-        """See `IActiveCallPlugin.stop`."""
+    def stopping(self) -> None:
+        """See `IStopsLast.stopping`: event streams end, and nothing but the health is told."""
+        self._shown.stopping = True
         self._events.stop()
-        self._site.finish()
-        if self._port is None:
-            return None
+
+    def stop(self) -> Deferred[None]:
+        """See `IActiveCallPlugin.stop`; fires when the last response has been sent."""
+        assert self._port is not None
         port, self._port = self._port, None
         stopped: Deferred[None] = maybeDeferred(port.stopListening)  # type: ignore[call-overload]
-        return stopped
+        return stopped.addCallback(lambda _: self._site.finish())
 
     async def _start(self, caller: IActiveCaller, config: Mapping[str, Any]) -> None:
         assert self._surroundings is not None, "a server attaches it first"
         token = config.get("token")
         if token is not None:
             token = checked(token, "the option")
+        self._shown = Shown(self._operations, self._application(caller, self._surroundings))
         # Until it is known who can reach it, nobody has the token.
         guard = Guard(
-            self._application(caller, self._surroundings),
+            self._shown,
             secrets.token_hex(),
             config.get("origins", ()),
             HEALTH,
@@ -129,7 +133,8 @@ class HTTPPlugin:
             try:
                 token = kept_token(path)
             except ConfigurationError:
-                await (self.stop() or succeed(None))
+                self._events.stop()
+                await self.stop()
                 raise
             _log.info("HTTP asks for the token in {path}", path=str(path))
         secure = listen.startswith(("ssl:", "tls:"))
@@ -157,7 +162,7 @@ class HTTPPlugin:
             for known in operations_of(resource)
         ]
         description.document = document(operations)
-        return Shown(self._operations, application(operations).resource())
+        return application(operations).resource()
 
 
 def _told(address: IAddress, secure: bool) -> str:

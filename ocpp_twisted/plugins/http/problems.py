@@ -100,6 +100,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "records-unavailable": Kind(
             503, "The records cannot be reached now", "Nothing was changed. Try again later."
         ),
+        "stopping": Kind(503, "The server is stopping", "Nothing was done. Try again later."),
         "busy": Kind(503, "The server is busy", "`detail` says with what. Try again later."),
         "timed-out": Kind(
             504,

@@ -1,6 +1,7 @@
 """How the server is, for an operator's programs: ``/metrics``, ``/healthz`` and ``/readyz``.
 
-Imports the interfaces. What is said there is `IOperations`'.
+Imports the interfaces, and its neighbours `guard` and `problems`. What is said there is
+`IOperations`'.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from twisted.web.http import Request
 from twisted.web.resource import IResource, Resource
 
 from ocpp_twisted.interfaces import IOperations
+from ocpp_twisted.plugins.http.guard import send_problem
+from ocpp_twisted.plugins.http.problems import Problem
 
 __all__ = ["HEALTH", "Shown"]
 
@@ -17,9 +20,13 @@ HEALTH = frozenset({b"/healthz", b"/readyz"})
 
 
 class Shown(Resource):
-    """Answers for the operations, and hands all else on."""
+    """Answers for the operations, and hands all else on.
+
+    :ivar stopping: whether all else is refused, because the server stops.
+    """
 
     isLeaf = True
+    stopping = False
 
     def __init__(self, operations: IOperations | None, otherwise: IResource) -> None:
         super().__init__()
@@ -31,6 +38,9 @@ class Shown(Resource):
         answer = None
         if self._operations is not None and request.method in (b"GET", b"HEAD"):
             answer = self._operations.answer(request.path.decode("latin-1"))
+        if answer is None and self.stopping:
+            text = "this server stops; ask again when it runs, or ask another one"
+            return send_problem(request, Problem("stopping", text))
         if answer is None:
             return self._otherwise.render(request)  # type: ignore[no-any-return]
         status, media_type, body = answer

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
@@ -92,7 +93,7 @@ class _Channel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection has ended."""
-        self.site.channels.discard(self)
+        self.site.ended(self)
         self._stop_waiting()
         super().connectionLost(reason)
 
@@ -139,11 +140,34 @@ class BoundedSite(Site):
         self.displayTracebacks = False
         self.body_limit = body_limit
         self.channels: set[_Channel] = set()
+        self._finished: Deferred[None] | None = None
 
-    def finish(self) -> None:
-        """End all connections, each after the response that is due."""
+    def finish(self) -> Deferred[None]:
+        """End all connections, each after the response that is due.
+
+        :returns: fires when they have ended. If it is cancelled, they end at once.
+        """
+        self._finished = finished = Deferred(lambda _: self._abort())
         for channel in list(self.channels):
             channel.finish()
+        self._tell_if_finished()
+        return finished
+
+    def ended(self, channel: _Channel) -> None:
+        """A connection has ended."""
+        self.channels.discard(channel)
+        self._tell_if_finished()
+
+    def _tell_if_finished(self) -> None:
+        if self._finished is not None and not self.channels:
+            finished, self._finished = self._finished, None
+            finished.callback(None)
+
+    def _abort(self) -> None:
+        for channel in list(self.channels):
+            channel.forceAbortClient()
+        self.channels.clear()
+        self._tell_if_finished()
 
     def log(self, request: HTTPRequest) -> None:
         """A line of the log, without the query: id tags may stand there."""

@@ -67,6 +67,7 @@ class HTTPTestCase(TestCase):
         limits: Limits | None = None,
         ws=(),
         data_directory: Path | None = None,
+        grace: float = 0.1,
         **config: Any,
     ) -> None:
         self.http = HTTPPlugin(reactor)
@@ -79,7 +80,7 @@ class HTTPTestCase(TestCase):
                 plugin_config={"http": {"listen": self.listen, **config}},
                 limits=limits or Limits(),
                 data_directory=self.directory,
-                grace=0.1,
+                grace=grace,
             ),
             reactor,
         )
