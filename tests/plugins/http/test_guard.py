@@ -228,10 +228,9 @@ class BoundsTests(GuardCase):
         message_id = await self.hears_call(wire)
         stopped = self.server.stopService()
         wire.says(f'[3,"{message_id}",{{"status":"Accepted"}}]')
-        answer = await client.over
-        self.assertIn(b'"outcome":"CALLRESULT"', answer)
         wire.connection.lost("gone")
         await stopped
+        self.assertIn(b'"outcome":"CALLRESULT"', await client.over)
 
     async def test_it_stops_while_clients_are_connected(self) -> None:
         await self.start()
