@@ -14,12 +14,13 @@ from typing import Any
 
 from twisted.python import usage
 
+from ocpp_twisted.check import problems
+from ocpp_twisted.complaints import Complaints
 from ocpp_twisted.config import Document, Given, Settings, load, make
 from ocpp_twisted.discovery import available, look_in
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.logs import LogOptions, under_twistd
 from ocpp_twisted.options import OPTIONS, Option
-from ocpp_twisted.websocket.tls import server_context
 
 __all__ = ["Options"]
 
@@ -65,14 +66,15 @@ class Options(usage.Options):
         try:
             super().parseOptions(options)
         except (usage.UsageError, ConfigurationError) as error:
-            raise SystemExit(f"twistd ocpp: {error}\n(all options: twistd ocpp --help)") from error
+            told = "\n".join(f"twistd ocpp: {line}" for line in str(error).splitlines())
+            raise SystemExit(f"{told}\n(all options: twistd ocpp --help)") from error
 
     def opt_config(self, path: str) -> None:
         """TOML file with any of these options; those on the command line win."""
         self._document = load(path)
 
     def opt_check_config(self) -> None:
-        """Say whether the options and the --config file are good, and exit."""
+        """Say what is wrong with the options and the --config file, start nothing, and exit."""
         self._check_only = True
 
     def opt_version(self) -> None:
@@ -91,14 +93,19 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """Make the settings, and see whether they and twistd's own options go together."""
-        self.settings = make(self.given, self._document)
+        wrong = Complaints()
+        self.settings = make(self.given, self._document, wrong)
         given = {**self._document.given, **self.given}
         asked = [name for name in given if name.startswith("log-")]
         if self.parent is not None:
-            self.logs = under_twistd(self.settings.logs, asked, self.parent)
+            with wrong.collect():
+                self.logs = under_twistd(self.settings.logs, asked, self.parent)
         if self._check_only:
-            if self.settings.tls is not None:
-                server_context(*self.settings.tls)
+            logs = self.settings.logs if self.parent is None else self.logs
+            for sentence in problems(self.settings, logs):
+                wrong.add(sentence)
+        wrong.tell()
+        if self._check_only:
             print(f"{self._document.where} is good")
             raise SystemExit(0)
 

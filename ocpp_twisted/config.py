@@ -15,7 +15,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from zope.interface.interface import InterfaceClass
+
 from ocpp_twisted import quirks
+from ocpp_twisted.complaints import Complaints
 from ocpp_twisted.data_directory import data_directory
 from ocpp_twisted.discovery import available, choose
 from ocpp_twisted.errors import ConfigurationError
@@ -104,12 +107,14 @@ class Document:
     :ivar given: option name to what is given for it.
     :ivar plugins: plug-in name to its table.
     :ivar quirks: the profiles that stand in it; None if there are none.
+    :ivar wrong: what is wrong with its keys and types, a sentence each.
     """
 
     where: str = "the configuration"
     given: Mapping[str, Given] = field(default_factory=dict)
     plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     quirks: Quirks | None = None
+    wrong: Sequence[str] = ()
 
 
 def read(
@@ -125,7 +130,12 @@ def read(
     :raises ConfigurationError: if it cannot be read, or anything in it is unknown or wrong; the
         text names the file and the key.
     """
-    return make({}, load(path), action_plugins=action_plugins, active_plugins=active_plugins)
+    wrong = Complaints()
+    settings = make(
+        {}, load(path), wrong, action_plugins=action_plugins, active_plugins=active_plugins
+    )
+    wrong.tell()
+    return settings
 
 
 # -- the file ---------------------------------------------------------------------------------
@@ -134,7 +144,7 @@ def read(
 def load(path: str | Path) -> Document:
     """A TOML file, its keys and types checked.
 
-    :raises ConfigurationError: as `read`.
+    :raises ConfigurationError: if it cannot be read, or is no TOML.
     """
     path, where = Path(path), str(path)
     try:
@@ -145,26 +155,31 @@ def load(path: str | Path) -> Document:
         raise ConfigurationError(f"{where} is not UTF-8, as TOML has to be: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{where} is not TOML: {error}") from error
+    wrong = Complaints()
     plugins = table.pop("plugins", {})
     if not isinstance(plugins, dict) or not all(
         isinstance(each, dict) for each in plugins.values()
     ):
-        raise ConfigurationError(f"{where}: plugins holds a table for each plug-in: [plugins.NAME]")
+        wrong.add(f"{where}: plugins holds a table for each plug-in: [plugins.NAME]")
+        plugins = {}
     profiles = None
     if isinstance(table.get("quirks"), dict):
-        profiles = quirks.from_document(table.pop("quirks"), f"{where}: quirks")
-    for key in table:
+        with wrong.collect():
+            profiles = quirks.from_document(table.pop("quirks"), f"{where}: quirks")
+    given = {}
+    for key, value in table.items():
         if key not in OPTIONS:
-            raise ConfigurationError(
-                f"{where}: there is no option {key!r}" + _suggestion(key, [*OPTIONS, "plugins"])
-            )
-    given = {
-        key: Given(f"{where}: {key}", _texts(OPTIONS[key], value, f"{where}: {key}"), path.parent)
-        for key, value in table.items()
-    }
-    return Document(
-        where, {key: each for key, each in given.items() if each.texts}, plugins, profiles
-    )
+            near = _suggestion(key, [*OPTIONS, "plugins"])
+            wrong.add(f"{where}: there is no option {key!r}{near}")
+            continue
+        given[key] = Given(f"{where}: {key}", [], path.parent)  # also if its type is wrong
+        with wrong.collect():
+            texts = _texts(OPTIONS[key], value, given[key].where)
+            if texts:
+                given[key] = given[key]._replace(texts=texts)
+            else:
+                del given[key]
+    return Document(where, given, plugins, profiles, wrong.sentences)
 
 
 _TYPES: dict[tuple[type, ...], str] = {
@@ -190,6 +205,7 @@ def _texts(option: Option, value: Any, where: str) -> list[str]:
 def make(
     command_line: Mapping[str, Given],
     document: Document,
+    wrong: Complaints,
     *,
     action_plugins: Sequence[IActionPlugin] | None = None,
     active_plugins: Sequence[IActiveCallPlugin] | None = None,
@@ -197,50 +213,57 @@ def make(
 ) -> Settings:
     """The settings that a command line and a file ask for together; the command line wins.
 
+    :param wrong: what is wrong is told to it; the settings are of no use then, but to see what
+        else is wrong.
     :param listening: whether there has to be something to listen on.
-    :raises ConfigurationError: if a value is wrong, or things do not go together.
     """
+    for sentence in document.wrong:
+        wrong.add(sentence)
     given = {**document.given, **command_line}
-    value = {name: _value(name, option, given.get(name)) for name, option in OPTIONS.items()}
-    if listening and not value["ws"] and not value["wss"]:
-        raise ConfigurationError(
-            "there is nothing to listen on: give --ws PORT, --wss PORT or both, "
-            "for example --ws 9000 --wss 9443"
-        )
-    for kind in ("action-plugin", "active-plugin"):
-        if twice := sorted({name for name in value[kind] if value[kind].count(name) > 1}):
-            raise ConfigurationError(f"--{kind} {twice[0]} is given twice")
+    value = {}
+    for name, option in OPTIONS.items():
+        value[name] = _value(name, option, None)
+        with wrong.collect():
+            value[name] = _value(name, option, given.get(name))
+    _check_together(given, wrong, listening)
+    profiles = _security_profiles(value, wrong)
     if action_plugins is None:
-        action_plugins = choose(IActionPlugin, value["action-plugin"] or ["local"])
-    http = _http(value)
+        names = value["action-plugin"] or ["local"]
+        action_plugins = _chosen(IActionPlugin, "action-plugin", names, wrong)
+    http = _http(value, wrong)
     if active_plugins is None:
         names = value["active-plugin"]
         if http and "http" not in names:
             names = [*names, "http"]
-        active_plugins = choose(IActiveCallPlugin, names)
+        active_plugins = _chosen(IActiveCallPlugin, "active-plugin", names, wrong)
     plugins = [*action_plugins, *active_plugins]
     directory = value["data-dir"] or data_directory()
     if value["store"] is None:
         value["store"] = f"sqlite:///{directory.absolute() / 'records.db'}"
+    templates, profiles = Templates(DEFAULT_TEMPLATES), Quirks()
+    with wrong.collect():
+        templates = _templates(value["url-template"], given.get("url-template"))
+    with wrong.collect():
+        profiles = _quirks(value["quirks"], document, "quirks" in command_line)
     return Settings(
         ws=value["ws"],
         wss=value["wss"],
-        security_profiles=_security_profiles(value),
-        tls=_tls(value),
+        security_profiles=profiles,
+        tls=(value["tls-cert"], value["tls-key"]) if value["tls-key"] else None,
         reuse_port=value["reuse-port"],
         data_directory=directory,
         action_plugins=action_plugins,
         active_plugins=active_plugins,
-        plugin_config=_plugin_config(document, value, plugins, http),
+        plugin_config=_plugin_config(document, value, plugins, http, wrong),
         websocket=WebSocketOptions(
-            templates=_templates(value["url-template"], given.get("url-template")),
+            templates=templates,
             ping_interval=value["ping-interval"],
             ping_timeout=value["ping-timeout"],
             max_message_size=value["max-message-size"],
-            proxies=_proxies(value),
+            proxies=_proxies(value, wrong),
         ),
         limits=Limits(call_timeout=value["call-timeout"]),
-        quirks=_quirks(value["quirks"], document, "quirks" in command_line),
+        quirks=profiles,
         grace=value["grace"],
         recording=_recording(value),
         logs=LogOptions(
@@ -256,7 +279,7 @@ def make(
 def _value(name: str, option: Option, given: Given | None) -> Any:
     if option.is_flag:
         return given is not None
-    if given is None:
+    if given is None or not given.texts:
         if option.several:
             return []
         return None if option.default is None else option.check(option.default)
@@ -268,31 +291,48 @@ def _value(name: str, option: Option, given: Given | None) -> Any:
     return values if option.several else values[-1]
 
 
-def _tls(value: Mapping[str, Any]) -> tuple[Path, Path] | None:
-    certificate, key = value["tls-cert"], value["tls-key"]
-    if bool(certificate) != bool(key):
-        raise ConfigurationError("--tls-cert and --tls-key go together: give both, or neither")
-    if certificate and not value["wss"]:
-        raise ConfigurationError("--tls-cert is for --wss: add --wss PORT")
-    return (certificate, key) if certificate else None
+def _check_together(given: Mapping[str, Given], wrong: Complaints, listening: bool) -> None:
+    if listening and not given.keys() & {"ws", "wss"}:
+        wrong.add(
+            "there is nothing to listen on: give --ws PORT, --wss PORT or both, "
+            "for example --ws 9000 --wss 9443"
+        )
+    for name, each in given.items():
+        needs = OPTIONS[name].needs
+        if needs and needs not in given:
+            wrong.add(f"{each.where} is for --{needs}: add --{needs}, or leave it out")
+    if "tls-cert" in given and "tls-key" not in given:
+        wrong.add(f"{given['tls-cert'].where} needs its private key: add --tls-key FILE")
 
 
-def _security_profiles(value: Mapping[str, Any]) -> dict[str, SecurityProfile]:
-    """By scheme or endpoint; refused if a listener cannot be what it is to be."""
+def _chosen(
+    kind: InterfaceClass, option: str, names: Sequence[str], wrong: Complaints
+) -> list[Any]:
+    plugins = []
+    for name in dict.fromkeys(names):
+        if names.count(name) > 1:
+            wrong.add(f"--{option} {name} is given twice")
+        with wrong.collect():
+            plugins += choose(kind, [name])
+    return plugins
+
+
+def _security_profiles(value: Mapping[str, Any], wrong: Complaints) -> dict[str, SecurityProfile]:
+    """By scheme or endpoint."""
     listeners = [(scheme, each) for scheme in ("ws", "wss") for each in value[scheme]]
     chosen: dict[str, SecurityProfile] = {}
     for which, profile in value["security-profile"]:
         schemes = [which] if which in ("ws", "wss") else ["ws", "wss"] if not which else []
         keys = schemes or [endpoint_description(which)]
         concerned = [each for each in listeners if each[0] in keys or each[1] in keys]
-        if not concerned:
-            raise ConfigurationError(
+        if which and not concerned:
+            wrong.add(
                 f"--security-profile {which}={profile:d}: there is no listener {which}; name it as "
                 "it is given to --ws or --wss"
             )
         for scheme, description in concerned:
             if fault := _misfit(scheme, profile, bool(value["proxy"])):
-                raise ConfigurationError(
+                wrong.add(
                     f"--security-profile: profile {profile:d} {fault}, and --{scheme} "
                     f"{description} is to have it: say which listener has which profile, for "
                     "example --security-profile ws=1 --security-profile wss=2"
@@ -310,16 +350,10 @@ def _misfit(scheme: str, profile: SecurityProfile, behind_proxies: bool) -> str:
     return ""
 
 
-def _proxies(value: Mapping[str, Any]) -> Proxies:
-    if not value["proxy"]:
-        if value["proxy-identity-header"]:
-            raise ConfigurationError(
-                "--proxy-identity-header is believed from listed proxies only: add --proxy ADDRESS"
-            )
-        if any(each.startswith("haproxy:") for each in [*value["ws"], *value["wss"]]):
-            raise ConfigurationError(
-                "an endpoint with haproxy: lets in listed proxies only: add --proxy ADDRESS"
-            )
+def _proxies(value: Mapping[str, Any], wrong: Complaints) -> Proxies:
+    behind = [each for each in [*value["ws"], *value["wss"]] if each.startswith("haproxy:")]
+    if behind and not value["proxy"]:
+        wrong.add(f"{behind[0]} lets in listed proxies only: add --proxy ADDRESS")
     return Proxies(
         networks=tuple(value["proxy"]), identity_header=value["proxy-identity-header"] or ""
     )
@@ -341,8 +375,6 @@ def _quirks(named: Quirks | Path, document: Document, on_command_line: bool) -> 
 
 def _recording(value: Mapping[str, Any]) -> Recording | None:
     if value["record"] is None:
-        if value["record-charge-point"] or value["record-hide-id-tokens"]:
-            raise ConfigurationError("--record-... is for --record: add --record FILE")
         return None
     return Recording(
         path=value["record"],
@@ -354,7 +386,11 @@ def _recording(value: Mapping[str, Any]) -> Recording | None:
 
 
 def _plugin_config(
-    document: Document, value: Mapping[str, Any], chosen: Iterable[Any], http: Mapping[str, Any]
+    document: Document,
+    value: Mapping[str, Any],
+    chosen: Iterable[Any],
+    http: Mapping[str, Any],
+    wrong: Complaints,
 ) -> dict[str, dict[str, Any]]:
     """The plug-ins' tables, and in them the options that are for a plug-in."""
     names = {plugin.name: plugin for plugin in chosen}
@@ -364,7 +400,7 @@ def _plugin_config(
     keeping = [name for name, plugin in names.items() if IRecords.providedBy(plugin)]
     for name in document.plugins:
         if name not in known:
-            raise ConfigurationError(
+            wrong.add(
                 f"{document.where}: [plugins.{name}]: there is no plug-in {name!r}"
                 + _suggestion(name, known)
             )
@@ -375,7 +411,7 @@ def _plugin_config(
         plugin, key = option.plugin
         for each in keeping if plugin == RECORDS else [plugin]:
             if key in config.setdefault(each, {}):
-                raise ConfigurationError(
+                wrong.add(
                     f"{document.where}: [plugins.{each}]: {key} is an option of its own: "
                     f"write {name} = ... before the first table"
                 )
@@ -385,23 +421,27 @@ def _plugin_config(
     return config
 
 
-def _http(value: Mapping[str, Any]) -> dict[str, Any]:
+def _http(value: Mapping[str, Any], wrong: Complaints) -> dict[str, Any]:
     """The configuration of the plug-in http, which --http chooses."""
     file = value["http-token-file"]
     if value["http"] is None:
-        if file or value["http-cors"]:
-            raise ConfigurationError("--http-... is for --http: add --http PORT")
         return {}
     config = {"listen": value["http"], "origins": value["http-cors"]}
     if file is not None:
-        try:
-            config["token"] = file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            text = f"--http-token-file: cannot read {file}: {error.strerror}"
-            raise ConfigurationError(text) from error
+        config["token"] = _token(file, wrong)
     elif token := os.environ.get("OCPP_TOKEN"):
         config["token"] = token
     return config
+
+
+def _token(file: Path, wrong: Complaints) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        wrong.add(f"--http-token-file: cannot read {file}: {error.strerror}")
+    except UnicodeDecodeError:
+        wrong.add(f"--http-token-file: {file} holds no token: it is not UTF-8")
+    return None
 
 
 def _suggestion(word: str, known: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -30,6 +31,7 @@ __all__ = [
     "IActiveCallPlugin",
     "IActiveCaller",
     "IChargePoint",
+    "IChecksConfig",
     "IConnectionOwner",
     "IDoorkeeper",
     "IMeasured",
@@ -356,6 +358,19 @@ class IDoorkeeper(Interface):
 
 
 # -- for the operator -------------------------------------------------------------------------
+
+
+class IChecksConfig(Interface):
+    """A plug-in that can say, before it starts, what is wrong with its configuration."""
+
+    def check_config(config: Mapping[str, Any], data_directory: Path) -> Iterable[str]:
+        """What would keep it from starting, a sentence each; none if all is well.
+
+        It may look at files, and makes, opens and connects nothing. Its ``start`` refuses the same.
+
+        :param config: as ``start`` would get it.
+        :param data_directory: where files are kept; it may not be there yet.
+        """
 
 
 class IMeasured(Interface):

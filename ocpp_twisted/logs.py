@@ -1,7 +1,8 @@
 """What becomes of log events: text or JSON lines, by level and namespace, to a file or a stream.
 
-Imports Twisted, `excerpt`, the errors and the form of recorded lines. Nothing is global: who
-wants these logs gives `observer` to Twisted's log beginner, which ``twistd`` does for itself.
+Imports Twisted, `excerpt`, `writable`, the errors and the form of recorded lines. Nothing is
+global: who wants these logs gives `observer` to Twisted's log beginner, which ``twistd`` does for
+itself.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import IO, Any
 
 import msgspec
 from twisted.logger import (
@@ -31,8 +32,18 @@ from twisted.python.threadable import synchronize
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.excerpt import excerpt
 from ocpp_twisted.recording.lines import Line
+from ocpp_twisted.writable import obstacle
 
-__all__ = ["FORMATS", "FRAMES", "LogOptions", "level", "log_frame", "observer", "under_twistd"]
+__all__ = [
+    "FORMATS",
+    "FRAMES",
+    "LogOptions",
+    "check_file",
+    "level",
+    "log_frame",
+    "observer",
+    "under_twistd",
+]
 
 #: The namespace of the messages themselves, which are logged at debug.
 FRAMES = "ocpp_twisted.frames"
@@ -110,27 +121,39 @@ def observer(options: LogOptions, stream: IO[Any] | None = None) -> ILogObserver
     file: Any = stream if stream is not None else sys.stdout
     formatted = FORMATS[options.format]
     if options.file is not None:
+        check_file(options)
         try:
             file = _File(options)
         except OSError as error:
-            raise ConfigurationError(
-                f"cannot log into {options.file}: {error.strerror}; choose another --log-file"
-            ) from error
+            raise _unusable(options.file, error.strerror) from error
         formatted = _fitting(formatted, options.size)
     write = FileLogObserver(file, formatted)
     return FilteringLogObserver(write, [options.predicate()])
 
 
+def check_file(options: LogOptions) -> None:
+    """See whether the file, if there is one, could be written; nothing is made.
+
+    :raises ConfigurationError: if it could not.
+    """
+    if options.file is not None and (reason := obstacle(options.file)):
+        raise _unusable(options.file, reason)
+
+
+def _unusable(file: Path, reason: object) -> ConfigurationError:
+    return ConfigurationError(f"cannot log into {file}: {reason}; choose another --log-file")
+
+
 class _File(LogFile):
     """Twisted's, but a new one is begun before what would not fit, and only the user reads it."""
 
-    synchronized: ClassVar = ["write"]  # threads log too
+    synchronized = ["write"]  # noqa: RUF012  # what Twisted calls it; threads log too
 
     def __init__(self, options: LogOptions) -> None:
         assert options.file is not None
         path = options.file.absolute()
         self._limit = options.size
-        super().__init__(
+        super().__init__(  # type: ignore[no-untyped-call]
             path.name,
             str(path.parent),
             rotateLength=None,  # it would look before it writes, and let the file grow too long
@@ -142,8 +165,8 @@ class _File(LogFile):
         """Write an event."""
         encoded = data.encode()
         if self.size and self.size + len(encoded) > self._limit:
-            self.rotate()
-        super().write(encoded)
+            self.rotate()  # type: ignore[no-untyped-call]
+        super().write(encoded)  # type: ignore[no-untyped-call]
 
 
 synchronize(_File)
@@ -180,6 +203,16 @@ def under_twistd(
                     f"--{name} does not go together with twistd's --{theirs}: leave out one of them"
                 )
             return None
+    chosen = _with_their_file(options, twistd)
+    for name in asked:
+        if name in ("log-size", "log-files") and (chosen is None or chosen.file is None):
+            raise ConfigurationError(
+                f"--{name} is for a file: add --log-file FILE, or leave it out"
+            )
+    return chosen
+
+
+def _with_their_file(options: LogOptions, twistd: Mapping[str, Any]) -> LogOptions | None:
     file = twistd["logfile"] or None
     if options.file is not None:
         if file is not None:

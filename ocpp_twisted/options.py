@@ -39,6 +39,7 @@ class Option:
     :ivar default: text that holds if nothing is given; None if there is none.
     :ivar several: whether it may be given several times. Its value is a list then.
     :ivar short: its letter on the command line.
+    :ivar needs: the option without which it has no effect, and so is refused.
     :ivar plugin: the plug-in that it is for, and the key of that plug-in's configuration. `RECORDS`
         stands for whatever keeps records: it may be ``local``, or a subclass by another name.
     """
@@ -49,6 +50,7 @@ class Option:
     default: str | None = None
     several: bool = False
     short: str = ""
+    needs: str = ""
     plugin: tuple[str, str] | None = None
 
     @property
@@ -165,8 +167,13 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             help="PEM file: the certificate for --wss, then its intermediate certificates. "
             "Without it one for development is made and kept in the data directory.",
             check=Path,
+            needs="wss",
         ),
-        "tls-key": Option(help="PEM file: the private key of --tls-cert.", check=Path),
+        "tls-key": Option(
+            help="PEM file: the private key of --tls-cert.",
+            check=Path,
+            needs="tls-cert",
+        ),
         "security-profile": Option(
             help="How charge points prove who they are: 0 not at all, 1 by password on --ws, 2 by "
             "password on --wss, 3 by certificate on --wss. For all listeners, or for some: ws=1, "
@@ -185,6 +192,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "proxy-identity-header": Option(
             help="Header in which a --proxy that ends TLS tells the name in the client certificate "
             "that it has verified, for security profile 3.",
+            needs="proxy",
         ),
         "reuse-port": Option(
             help="Share the ports: start the same command several times, and the kernel spreads "
@@ -201,11 +209,13 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             help="File that holds the token for --http. [default: OCPP_TOKEN; or, beyond this "
             "machine, one that is made and kept in the data directory]",
             check=Path,
+            needs="http",
         ),
         "http-cors": Option(
             help="Let web pages of an origin (https://depot.example) use --http. [default: none]",
             check=_origin,
             several=True,
+            needs="http",
         ),
         "data-dir": Option(
             help="Where files are kept. [default: $STATE_DIRECTORY, else "
@@ -322,21 +332,26 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "record-charge-point": Option(
             help="Record the charge points with such an id (DEPOT-*) only. [default: all]",
             several=True,
+            needs="record",
         ),
         "record-size": Option(
             help="Bytes that a --record file may have before a new one is begun.",
             check=_bytes,
             types=_NUMBER,
             default="10485760",
+            needs="record",
         ),
         "record-files": Option(
             help="Older files that --record keeps: FILE.1 is the newest.",
             check=_files,
             types=_NUMBER,
             default="9",
+            needs="record",
         ),
         "record-hide-id-tokens": Option(
-            help="Replace id tokens in the recording by pseudonyms.", types=_FLAG
+            help="Replace id tokens in the recording by pseudonyms.",
+            types=_FLAG,
+            needs="record",
         ),
     }
 )

@@ -32,6 +32,7 @@ from twisted.python.failure import Failure
 
 from ocpp_twisted.attached import IAttached, Surroundings
 from ocpp_twisted.central_system import CentralSystem
+from ocpp_twisted.check import problems
 from ocpp_twisted.command_line import Options
 from ocpp_twisted.config import Settings
 from ocpp_twisted.errors import ConfigurationError
@@ -341,6 +342,8 @@ def makeService(options: Options) -> Server:
     """The server that the command line asks for; called by ``twistd ocpp``."""
     from twisted.internet import reactor  # only now has twistd installed the one that was asked for
 
+    if sentences := problems(options.settings, options.logs):
+        raise SystemExit("\n".join(f"ocpp: {sentence}" for sentence in sentences))
     try:
         log = None if options.logs is None else observer(options.logs)
         return _TwistdServer(options.settings, reactor, log)

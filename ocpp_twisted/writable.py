@@ -24,7 +24,7 @@ def obstacle(file: Path, own_directory: Path | None = None) -> str:
         while not os.path.lexists(directory):
             directory = directory.parent
     if not os.path.exists(directory):  # noqa: PTH110
-        return f"there is no directory {directory}: make it"
+        return f"there is no directory {directory} (make it)"
     if not os.path.isdir(directory):  # noqa: PTH112
         return f"{directory} is no directory"
     if not os.access(directory, os.W_OK | os.X_OK):

@@ -193,7 +193,8 @@ class RefusedTests(FileTestCase):
             ("log-level = [1]", "log-level is a string, or a list of these, not [1]"),
             ("ws = {a = 1}", "ws is a port (9000) or a string, or a list of these, not {'a': 1}"),
         ):
-            self.assertEqual(self.refused(text), f"ocpp.toml: {why}")
+            given = text if text.startswith("ws") else f"ws = 0\n{text}"
+            self.assertEqual(self.refused(given), f"ocpp.toml: {why}")
 
     def test_wrong_values(self) -> None:
         self.assertEqual(

@@ -217,7 +217,8 @@ class FileTests(LogsTestCase):
     def test_a_file_that_cannot_be_written(self) -> None:
         options = LogOptions(file=Path("/none-such/ocpp.log"))
         error = self.assertRaises(ConfigurationError, observer, options)
-        self.assertIn("cannot log into /none-such/ocpp.log: No such file", str(error))
+        expected = "cannot log into /none-such/ocpp.log: there is no directory /none-such (make it)"
+        self.assertIn(expected, str(error))
 
 
 class TwistdTests(SynchronousTestCase):

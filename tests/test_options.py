@@ -209,13 +209,16 @@ class RefusedTests(OptionsTestCase):
         self.assertIn("--max-message-size: '5'", self.refused("--ws=0", "--max-message-size=5"))
 
     def test_half_a_certificate_or_one_for_nothing(self) -> None:
-        self.assertIn("go together", self.refused("--wss=0", "--tls-cert=a"))
-        self.assertIn("go together", self.refused("--wss=0", "--tls-key=a"))
-        self.assertIn("add --wss PORT", self.refused("--ws=0", "--tls-cert=a", "--tls-key=b"))
+        self.assertIn("add --tls-key FILE", self.refused("--wss=0", "--tls-cert=a"))
+        self.assertIn("add --tls-cert, or", self.refused("--wss=0", "--tls-key=a"))
+        self.assertIn("add --wss, or", self.refused("--ws=0", "--tls-cert=a", "--tls-key=b"))
 
     def test_what_is_no_http(self) -> None:
         for option in ("--http-cors=https://depot.example", "--http-token-file=a"):
-            self.assertIn("add --http PORT", self.refused("--ws=0", option))
+            self.assertIn(
+                f"{option.split('=')[0]} is for --http: add --http, or",
+                self.refused("--ws=0", option),
+            )
         self.assertIn("--http: ", self.refused("--ws=0", "--http=nine"))
         for origin in ("depot.example", "https://depot.example/", "ftp://a", "*", "null"):
             refused = self.refused("--ws=0", "--http=1", f"--http-cors={origin}")
@@ -224,17 +227,27 @@ class RefusedTests(OptionsTestCase):
         self.assertIn("--http-token-file: ", missing)
 
     def test_what_is_no_recording(self) -> None:
-        for option in ("--record-charge-point=*", "--record-hide-id-tokens"):
-            self.assertIn("add --record FILE", self.refused("--ws=0", option))
+        for option in (
+            "--record-charge-point=*",
+            "--record-hide-id-tokens",
+            "--record-size=1024",
+            "--record-files=1",
+        ):
+            self.assertEqual(
+                self.refused("--ws=0", option),
+                f"twistd ocpp: {option.split('=')[0]} is for --record: "
+                "add --record, or leave it out",
+            )
         for wrong in ("--record-files=0", "--record-files=many", "--record-size=1"):
             name, value = wrong.split("=")
             self.assertIn(f"{name}: {value!r} is not", self.refused("--ws=0", "--record=a", wrong))
 
     def test_what_is_no_log(self) -> None:
         self.assertIn(
-            "--log-level: 'loud' is not a level (debug, ", self.refused("--log-level=loud")
+            "--log-level: 'loud' is not a level (debug, ",
+            self.refused("--ws=0", "--log-level=loud"),
         )
-        self.assertIn("--log-level: '=info' is not", self.refused("--log-level==info"))
+        self.assertIn("--log-level: '=info' is not", self.refused("--ws=0", "--log-level==info"))
         self.assertIn("--log-format: 'xml'", self.refused("--ws=0", "--log-format=xml"))
 
     def test_what_are_no_quirks(self) -> None:
@@ -259,8 +272,14 @@ class RefusedTests(OptionsTestCase):
     def test_what_is_no_proxy(self) -> None:
         for arguments, sentence in (
             (["--ws=9000", "--proxy=here"], "'here' is neither an address"),
-            (["--ws=9000", "--proxy-identity-header=X"], "from listed proxies only"),
-            (["--ws=haproxy:tcp:9000"], "lets in listed proxies only: add --proxy ADDRESS"),
+            (
+                ["--ws=9000", "--proxy-identity-header=X"],
+                "is for --proxy: add --proxy, or leave it out",
+            ),
+            (
+                ["--ws=haproxy:tcp:9000"],
+                "haproxy:tcp:9000 lets in listed proxies only: add --proxy ADDRESS",
+            ),
         ):
             self.assertIn(sentence, self.refused(*arguments))
 

@@ -532,7 +532,7 @@ class FileTests(SynchronousTestCase):
     def test_a_place_that_is_not_there(self) -> None:
         self.path = self.path / "no" / "where"
         error = self.assertRaises(ConfigurationError, self.started)
-        self.assertIn(f"cannot record into {self.path}: No such file", str(error))
+        self.assertIn(f"cannot record into {self.path}: there is no directory ", str(error))
 
     def test_a_file_that_cannot_be_written_for_a_while(self) -> None:
         """A directory in its place stands for a disk that is full, also to root."""

@@ -27,7 +27,7 @@ class ObstacleTests(SynchronousTestCase):
         (self.place / "file").touch()
         self.assertEqual(obstacle(self.place), "Is a directory")
         missing = self.place / "no" / "file"
-        self.assertEqual(obstacle(missing), f"there is no directory {self.place}/no: make it")
+        self.assertEqual(obstacle(missing), f"there is no directory {self.place}/no (make it)")
         below = self.place / "file" / "x"
         self.assertEqual(obstacle(below), f"{self.place}/file is no directory")
 

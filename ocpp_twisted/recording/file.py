@@ -1,9 +1,9 @@
 """A recording on disk: JSON Lines in a file that is rotated, so that it never grows too large.
 
-Imports Twisted, the errors and its neighbours. Lines wait up to a second, and not more than
-64 KiB of them, and are then written at once, in the reactor's thread. That is a copy into the
-operating system's memory: use a local disk. A process that is killed loses those that wait; what
-the operating system has not put on the disk yet is lost if the machine stops.
+Imports Twisted, the errors, `writable` and its neighbours. Lines wait up to a second, and not
+more than 64 KiB of them, and are then written at once, in the reactor's thread. That is a copy
+into the operating system's memory: use a local disk. A process that is killed loses those that
+wait; what the operating system has not put on the disk yet is lost if the machine stops.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.recording.lines import Line, encode, timestamp
 from ocpp_twisted.recording.settings import RecordedSettings
+from ocpp_twisted.writable import obstacle
 
-__all__ = ["Recording", "RecordingFile"]
+__all__ = ["Recording", "RecordingFile", "check_recording"]
 
 _log = Logger()
 #: Seconds that a line may wait.
@@ -102,6 +103,7 @@ class RecordingFile:
         :raises ConfigurationError: if it cannot be opened, or another process writes it.
         """
         path = self._recording.path
+        check_recording(self._recording)
         try:
             self._lock = _locked(path)
             self._file = self._opened()
@@ -112,7 +114,7 @@ class RecordingFile:
             reason = error.strerror or error
             if isinstance(error, BlockingIOError):
                 reason = "another process records into it; give each process a file of its own"
-            raise ConfigurationError(f"cannot record into {path}: {reason}") from error
+            raise _unusable(path, reason) from error
 
     def stop(self) -> None:
         """Write what waits, and close the file; does nothing if it is not open."""
@@ -248,6 +250,19 @@ class RecordingFile:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def check_recording(recording: Recording) -> None:
+    """See whether the file could be written; nothing is made.
+
+    :raises ConfigurationError: if it could not.
+    """
+    if reason := obstacle(recording.path):
+        raise _unusable(recording.path, reason)
+
+
+def _unusable(path: Path, reason: object) -> ConfigurationError:
+    return ConfigurationError(f"cannot record into {path}: {reason}")
 
 
 def _locked(path: Path) -> int:

@@ -23,6 +23,7 @@ from twisted.logger import (
     textFileLogObserver,
 )
 
+from ocpp_twisted.complaints import Complaints
 from ocpp_twisted.config import Document, Given, Settings, load, make
 from ocpp_twisted.discovery import look_in
 from ocpp_twisted.errors import OCPPError
@@ -129,7 +130,9 @@ def _settings(options: argparse.Namespace, then: RecordedSettings) -> dict[str, 
     tables = {name: table for name, table in document.plugins.items() if name in plugins}
     # What else stands in the file, a token for example, need not be at hand here.
     document = replace(document, given={}, plugins=tables)
-    settings = make(given, document, active_plugins=(), listening=False)
+    wrong = Complaints()
+    settings = make(given, document, wrong, active_plugins=(), listening=False)
+    wrong.tell()
     with_quirks = "quirks" in given or document.quirks is not None
     timeout = settings.limits.call_timeout
     return {

@@ -23,8 +23,14 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.websocket.fastpath import AtOnceTLS
+from ocpp_twisted.writable import obstacle
 
-__all__ = ["TLSFactory", "development_certificate", "server_context"]
+__all__ = [
+    "TLSFactory",
+    "check_development_certificate",
+    "development_certificate",
+    "server_context",
+]
 
 _LIFETIME = timedelta(days=365)
 
@@ -88,18 +94,39 @@ def development_certificate(directory: Path) -> tuple[Path, Path]:
     :returns: the certificate's and the key's file.
     :raises ConfigurationError: if the directory cannot be written to.
     """
-    certificate, key = directory / "development-cert.pem", directory / "development-key.pem"
+    certificate, key = _development_files(directory)
     if _is_good(certificate, key):
         return certificate, key
+    check_development_certificate(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _make(certificate, key)
     except OSError as error:
-        raise ConfigurationError(
-            f"cannot keep a development certificate in {directory}: {error.strerror}; "
-            "choose another --data-dir, or give --tls-cert and --tls-key"
-        ) from error
+        raise _cannot_keep(directory, error.strerror) from error
     return certificate, key
+
+
+def check_development_certificate(directory: Path) -> None:
+    """See whether `development_certificate` could keep its files; nothing is made.
+
+    :raises ConfigurationError: if it could not.
+    """
+    files = _development_files(directory)
+    if not _is_good(*files):
+        for reason in (obstacle(file, directory) for file in files):
+            if reason:
+                raise _cannot_keep(directory, reason)
+
+
+def _development_files(directory: Path) -> tuple[Path, Path]:
+    return directory / "development-cert.pem", directory / "development-key.pem"
+
+
+def _cannot_keep(directory: Path, reason: object) -> ConfigurationError:
+    return ConfigurationError(
+        f"cannot keep a development certificate in {directory}: {reason}; "
+        "choose another --data-dir, or give --tls-cert and --tls-key"
+    )
 
 
 def _load(path: Path, what: str, parse: Callable[[bytes], _Parsed]) -> _Parsed:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -18,15 +19,18 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ocpp_twisted.attached import IAttached, Surroundings
+from ocpp_twisted.complaints import Complaints
 from ocpp_twisted.data_directory import HTTP_TOKEN
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.interfaces import (
     IActiveCaller,
     IActiveCallPlugin,
+    IChecksConfig,
     IOperations,
     IShowsOperations,
     IStopsLast,
 )
+from ocpp_twisted.places import only_here
 from ocpp_twisted.plugins.http.app import application
 from ocpp_twisted.plugins.http.calls import Calls
 from ocpp_twisted.plugins.http.charge_points import ChargePoints
@@ -38,7 +42,7 @@ from ocpp_twisted.plugins.http.openapi import Description, document
 from ocpp_twisted.plugins.http.operations import operations_of
 from ocpp_twisted.plugins.http.shown import HEALTH, Shown
 from ocpp_twisted.plugins.http.site import BoundedSite
-from ocpp_twisted.plugins.http.token import checked, kept_token
+from ocpp_twisted.plugins.http.token import check_kept, checked, kept_token
 from ocpp_twisted.plugins.http.told import Told
 from ocpp_twisted.plugins.http.transactions import Transactions
 
@@ -47,10 +51,11 @@ __all__ = ["HTTPPlugin", "http_plugin"]
 _log = Logger()
 #: A limit to a list of some 10,000 id tags; no other body is large.
 _BODY_LIMIT = 1024 * 1024
+_LISTEN = "tcp:8080:interface=127.0.0.1"
 _OPTIONS = {"listen", "token", "origins"}
 
 
-@implementer(IActiveCallPlugin, IAttached, IShowsOperations, IStopsLast)
+@implementer(IActiveCallPlugin, IAttached, IChecksConfig, IShowsOperations, IStopsLast)
 class HTTPPlugin:
     """Serves the central system over HTTP.
 
@@ -83,14 +88,29 @@ class HTTPPlugin:
         """See `IShowsOperations.operations`."""
         self._operations = operations
 
+    def check_config(self, config: Mapping[str, Any], data_directory: Path) -> list[str]:
+        """See `IChecksConfig.check_config`."""
+        return self._complaints(config, data_directory).sentences
+
+    def _complaints(self, config: Mapping[str, Any], data_directory: Path) -> Complaints:
+        wrong = Complaints()
+        for option in sorted(config.keys() - _OPTIONS):
+            known = ", ".join(sorted(_OPTIONS))
+            wrong.add(f"plug-in http: there is no option {option!r}; it has {known}")
+        with wrong.collect():
+            if (token := config.get("token")) is not None:
+                checked(token, "the option")
+            elif not only_here(config.get("listen", _LISTEN)):
+                check_kept(data_directory / HTTP_TOKEN)
+        return wrong
+
     def start(self, caller: IActiveCaller, config: Mapping[str, Any]) -> Deferred[None]:
         """See `IActiveCallPlugin.start`.
 
         :raises ConfigurationError: if an option or the address cannot be used.
         """
-        for option in config.keys() - _OPTIONS:
-            known = ", ".join(sorted(_OPTIONS))
-            raise ConfigurationError(f"plug-in http: there is no option {option!r}; it has {known}")
+        assert self._surroundings is not None, "a server attaches it first"
+        self._complaints(config, self._surroundings.data_directory).tell()
         return Deferred.fromCoroutine(self._start(caller, config))
 
     def stopping(self) -> None:
@@ -108,8 +128,6 @@ class HTTPPlugin:
     async def _start(self, caller: IActiveCaller, config: Mapping[str, Any]) -> None:
         assert self._surroundings is not None, "a server attaches it first"
         token = config.get("token")
-        if token is not None:
-            token = checked(token, "the option")
         self._shown = Shown(self._operations, self._application(caller, self._surroundings))
         # Until it is known who can reach it, nobody has the token.
         guard = Guard(
@@ -119,7 +137,7 @@ class HTTPPlugin:
             HEALTH,
         )
         self._site = BoundedSite(guard, _BODY_LIMIT, self._reactor)
-        listen = config.get("listen", "tcp:8080:interface=127.0.0.1")
+        listen = config.get("listen", _LISTEN)
         try:
             self._port = await serverFromString(self._reactor, listen).listen(self._site)
         except CannotListenError as error:

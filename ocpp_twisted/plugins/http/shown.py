@@ -6,8 +6,8 @@ Imports the interfaces, and its neighbours `guard` and `problems`. What is said 
 
 from __future__ import annotations
 
-from twisted.web.http import Request
 from twisted.web.resource import IResource, Resource
+from twisted.web.server import Request
 
 from ocpp_twisted.interfaces import IOperations
 from ocpp_twisted.plugins.http.guard import send_problem

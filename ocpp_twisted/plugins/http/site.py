@@ -147,7 +147,8 @@ class BoundedSite(Site):
 
         :returns: fires when they have ended. If it is cancelled, they end at once.
         """
-        self._finished = finished = Deferred(lambda _: self._abort())
+        finished: Deferred[None] = Deferred(lambda _: self._abort())
+        self._finished = finished
         for channel in list(self.channels):
             channel.finish()
         self._tell_if_finished()

@@ -1,6 +1,6 @@
 """The bearer token: given, or made at the first start and kept.
 
-Imports the errors.
+Imports the errors and `writable`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import secrets
 from pathlib import Path
 
 from ocpp_twisted.errors import ConfigurationError
+from ocpp_twisted.writable import obstacle
 
-__all__ = ["checked", "kept_token"]
+__all__ = ["check_kept", "checked", "kept_token"]
 
 _SHORTEST = 16
 
@@ -31,19 +32,34 @@ def checked(token: str, where: str) -> str:
     return token
 
 
+def check_kept(path: Path) -> None:
+    """See whether `kept_token` has a token, or could make one; nothing is made.
+
+    :raises ConfigurationError: if it has not.
+    """
+    if reason := obstacle(path, path.parent):
+        raise ConfigurationError(f"the token's file {path} cannot be used: {reason}")
+    if not path.exists():
+        return
+    if path.stat().st_mode & 0o077:
+        raise ConfigurationError(f"others may read {path}: run `chmod 600 {path}`")
+    try:
+        checked(path.read_text().strip(), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"the token's file cannot be used: {error}") from error
+
+
 def kept_token(path: Path) -> str:
-    """The token in a file, which is made if it is not there.
+    """The token in a file of the data directory; both are made if they are not there.
 
     :raises ConfigurationError: if the file cannot be used.
     """
     try:
+        check_kept(path)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            if path.stat().st_mode & 0o077:
-                text = f"others may read {path}: run `chmod 600 {path}`"
-                raise ConfigurationError(text) from None
             return checked(path.read_text().strip(), str(path))
         with os.fdopen(file, "w") as opened:
             opened.write(f"{(token := secrets.token_urlsafe(32))}\n")

@@ -15,9 +15,10 @@ from twisted.internet.task import LoopingCall
 from zope.interface import implementer
 
 from ocpp_twisted.attached import IAttached, Surroundings
+from ocpp_twisted.complaints import Complaints
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.identity import Identity
-from ocpp_twisted.interfaces import IActiveCaller, IMeasured, IReportsHealth
+from ocpp_twisted.interfaces import IActiveCaller, IChecksConfig, IMeasured, IReportsHealth
 from ocpp_twisted.measuring import Counted
 from ocpp_twisted.plugins.local.authorization import Authorization
 from ocpp_twisted.plugins.local.certificates import Certificates
@@ -31,18 +32,19 @@ from ocpp_twisted.plugins.local.registration import Registration
 from ocpp_twisted.plugins.local.reports import Reports
 from ocpp_twisted.plugins.local.status import Status
 from ocpp_twisted.plugins.local.store.charge_points import Heard
-from ocpp_twisted.plugins.local.store.database import open_database, probe
+from ocpp_twisted.plugins.local.store.database import check_database, open_database, probe
 from ocpp_twisted.plugins.local.store.writer import Immediate, Runner, Writer
 from ocpp_twisted.records import Admission, ChargePoint, Transaction
 
 __all__ = ["LocalPlugin"]
 
+_OPTIONS = {"authorize", "charge_points", "heartbeat_interval", "store"}
 _IN_MEMORY = "sqlite://"
 #: Seconds between writings of who was heard.
 _HEARD_EVERY = 300.0
 
 
-@implementer(IAttached, IMeasured, IReportsHealth)
+@implementer(IAttached, IChecksConfig, IMeasured, IReportsHealth)
 class LocalPlugin(
     Registration,
     Authorization,
@@ -142,26 +144,42 @@ class LocalPlugin(
         text = "How long it took to write what waited, in one transaction."
         return [Counted.one("ocpp_store_commit_seconds", text, self.store.commits)]
 
+    def check_config(self, config: Mapping[str, Any], data_directory: Path) -> list[str]:
+        """See `IChecksConfig.check_config`."""
+        return self._complaints(config, data_directory).sentences
+
+    def _complaints(self, config: Mapping[str, Any], data_directory: Path | None) -> Complaints:
+        wrong = Complaints()
+        for option in sorted(config.keys() - _OPTIONS):
+            wrong.add(
+                f"plug-in local: there is no option {option!r}; "
+                "it has `authorize`, `charge_points`, `heartbeat_interval` and `store`"
+            )
+        interval = config.get("heartbeat_interval", self.heartbeat_interval)
+        if type(interval) is not int or interval < 1:
+            wrong.add(
+                f"plug-in local: heartbeat_interval is {interval!r}; "
+                "use a whole number of seconds, 1 or more"
+            )
+        with wrong.collect():
+            _one_of(config, "authorize", "known", "open")
+        with wrong.collect():
+            _one_of(config, "charge_points", "any", "known")
+        if (url := config.get("store")) is not None:
+            with wrong.collect():
+                check_database(url, data_directory)
+        return wrong
+
     def start(self, caller: IActiveCaller, config: Mapping[str, Any]) -> None:
         """See `IActionPlugin.start`.
 
         :raises ConfigurationError: for an option that it does not know, or a value that it
             cannot use.
         """
-        for option in config.keys() - {"authorize", "charge_points", "heartbeat_interval", "store"}:
-            raise ConfigurationError(
-                f"plug-in local: there is no option {option!r}; "
-                "it has `authorize`, `charge_points`, `heartbeat_interval` and `store`"
-            )
-        interval = config.get("heartbeat_interval", self.heartbeat_interval)
-        if type(interval) is not int or interval < 1:
-            raise ConfigurationError(
-                f"plug-in local: heartbeat_interval is {interval!r}; "
-                "use a whole number of seconds, 1 or more"
-            )
+        self._complaints(config, self._directory).tell()
         self.everybody = _one_of(config, "authorize", "known", "open") == "open"
         self.any_charge_point = _one_of(config, "charge_points", "any", "known") == "any"
-        self.heartbeat_interval = interval
+        self.heartbeat_interval = config.get("heartbeat_interval", self.heartbeat_interval)
         if (url := config.get("store")) is not None:
             from twisted.internet import reactor  # the one that runs us, whichever it is
 

@@ -242,7 +242,7 @@ class Opening(TestCase):
         for own in (None, folder, folder / "other"):
             error = self.assertRaises(ConfigurationError, open_database, url, own)
             expected = (
-                f"the store {url} cannot be opened: there is no directory {folder}/own: make it"
+                f"the store {url} cannot be opened: there is no directory {folder}/own (make it)"
             )
             self.assertEqual(str(error), expected)
             self.assertFalse(folder.exists())

@@ -1,0 +1,62 @@
+"""What would keep a server from starting, seen without starting it, and without changing anything.
+
+Imports the settings and the floors below. ``twistd ocpp`` asks before it starts, and with
+``--check-config`` instead of that. A port that another program uses, or a database that cannot be
+reached, shows at the start.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from ocpp_twisted.complaints import Complaints
+from ocpp_twisted.config import Settings
+from ocpp_twisted.interfaces import IChecksConfig
+from ocpp_twisted.logs import LogOptions, check_file
+from ocpp_twisted.places import clash
+from ocpp_twisted.recording.file import check_recording
+from ocpp_twisted.websocket.tls import check_development_certificate, server_context
+
+__all__ = ["problems"]
+
+
+def problems(settings: Settings, logs: LogOptions | None) -> list[str]:
+    """What is wrong, a sentence each.
+
+    :param logs: what is logged, and where; None if that is not up to us.
+    """
+    wrong = Complaints()
+    _addresses(settings, wrong)
+    with wrong.collect():
+        if settings.wss and settings.tls is not None:
+            server_context(*settings.tls)
+        elif settings.wss:
+            check_development_certificate(settings.data_directory)
+    log = None if logs is None else logs.file
+    if logs is not None:
+        with wrong.collect():
+            check_file(logs)
+    if (recording := settings.recording) is not None:
+        with wrong.collect():
+            check_recording(recording)
+        if log is not None and log.resolve() == recording.path.resolve():
+            wrong.add(f"{log} cannot be the log and the recording: choose another file for one")
+    for plugin in settings.plugins:
+        config = settings.plugin_config.get(plugin.name, {})
+        if IChecksConfig.providedBy(plugin):
+            for sentence in plugin.check_config(config, settings.data_directory):
+                wrong.add(sentence)
+    return wrong.sentences
+
+
+def _addresses(settings: Settings, wrong: Complaints) -> None:
+    listening = [("--ws", each) for each in settings.ws]
+    listening += [("--wss", each) for each in settings.wss]
+    if (http := settings.plugin_config.get("http", {}).get("listen")) is not None:
+        listening.append(("--http", http))
+    for (option, one), (other_option, other) in combinations(listening, 2):
+        if clash(one, other):
+            wrong.add(
+                f"{option} {one} and {other_option} {other} are the same place to listen: "
+                "choose another port for one of them"
+            )
