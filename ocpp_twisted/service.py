@@ -48,6 +48,7 @@ from ocpp_twisted.recording.redaction import Pseudonyms
 from ocpp_twisted.recording.settings import told
 from ocpp_twisted.recording.tap import Tap
 from ocpp_twisted.records import IRecords
+from ocpp_twisted.systemd import Systemd
 from ocpp_twisted.versions import CATALOGUES
 from ocpp_twisted.watch import Watch
 from ocpp_twisted.websocket.listen import listen
@@ -314,6 +315,7 @@ class _TwistdServer(Server):
     def __init__(self, settings: Settings, reactor: Any, log: ILogObserver | None) -> None:
         super().__init__(settings, reactor)
         self._log = log
+        self._systemd = Systemd(reactor)
 
     def setServiceParent(self, parent: Any) -> None:
         super().setServiceParent(parent)
@@ -323,7 +325,15 @@ class _TwistdServer(Server):
 
     def startService(self) -> Deferred[None]:
         self._reactor.callWhenRunning(_stop_cleanly_on_signals, self._reactor)
-        return super().startService().addCallbacks(lambda _: settle(), self._failed)
+        return super().startService().addCallbacks(self._serves, self._failed)
+
+    def stopService(self) -> Deferred[None]:
+        self._systemd.stopping()
+        return super().stopService()
+
+    def _serves(self, _: None) -> None:
+        settle()
+        self._systemd.ready()
 
     def _failed(self, failure: Failure) -> None:
         if not self.running:

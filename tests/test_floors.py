@@ -26,6 +26,7 @@ FLOORS = {
     "data_directory": 0,
     "writable": 0,
     "complaints": 0,
+    "systemd": 0,
     "places": 0,
     "shell": 0,
     "limits": 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -87,7 +88,9 @@ class TwistdTestCase(TestCase):
         plugins.mkdir(parents=True)
         (plugins / "noon.py").write_text(PLUGIN)
 
-    def twistd(self, *arguments: str, held: socket.socket | None = None) -> Process:
+    def twistd(
+        self, *arguments: str, held: socket.socket | None = None, **variables: str
+    ) -> Process:
         """Start ``twistd -n ocpp`` in an empty directory but for a ``twisted/plugins`` folder.
 
         :param held: a listening socket to hand over as systemd does (sd_listen_fds(3)).
@@ -108,7 +111,7 @@ class TwistdTestCase(TestCase):
             process,
             command[0],
             command,
-            env=environment(HOME=str(self.directory / "home"), PYTHONPATH=package),
+            env=environment(HOME=str(self.directory / "home"), PYTHONPATH=package, **variables),
             path=str(self.directory),
             childFDs=descriptors,
         )
@@ -122,9 +125,11 @@ class TwistdTestCase(TestCase):
         self.addCleanup(kill)
         return process
 
-    async def serving(self, *arguments: str) -> tuple[Process, list[int]]:
+    async def serving(self, *arguments: str, **variables: str) -> tuple[Process, list[int]]:
         """A process that has started to listen, and its ports."""
-        process = self.twistd("--action-plugin", "noon", "--data-dir", "data", *arguments)
+        process = self.twistd(
+            "--action-plugin", "noon", "--data-dir", "data", *arguments, **variables
+        )
         line = r"\] (OCPP 1\.6, .*)\n"
         await until(lambda: re.search(line, process.said), reactor, 20)
         (start,) = re.findall(line, process.said)
@@ -205,7 +210,7 @@ class LogTests(TwistdTestCase):
     async def test_a_log_that_cannot_be_written(self) -> None:
         process = self.twistd("--ws=0", "--log-file=none-such/log")
         self.assertEqual(await process.over, 1)
-        self.assertIn("ocpp: cannot log into none-such/log: No such file", process.said)
+        self.assertIn("ocpp: cannot log into none-such/log: there is no directory ", process.said)
 
 
 class SocketActivationTests(TwistdTestCase):
@@ -225,6 +230,19 @@ class SocketActivationTests(TwistdTestCase):
         self.assertEqual(await process.over, 1)
         self.assertIn("systemd has not handed over such a socket", process.said)
         self.assertNotIn("Traceback", process.said)
+
+
+class NotifyTests(TwistdTestCase):
+    async def test_systemd_hears_when_it_serves_and_when_it_stops(self) -> None:
+        name = f"ocpp-twistd-{os.getpid()}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.bind(f"\0{name}")
+            systemd.settimeout(10)
+            process, _ = await self.serving("--ws", "0", NOTIFY_SOCKET=f"@{name}")
+            self.assertEqual(systemd.recv(1000), b"READY=1")
+            process.transport.signalProcess("TERM")
+            self.assertEqual(await process.over, 0, process.said)
+            self.assertEqual(systemd.recv(1000), b"STOPPING=1")
 
 
 class AsyncioServeTests(ServeTests):
