@@ -333,7 +333,8 @@ class _TwistdServer(Server):
 
     def _serves(self, _: None) -> None:
         settle()
-        self._systemd.ready()
+        # Not before sockets are read and signals are heeded.
+        self._reactor.callWhenRunning(self._systemd.ready)
 
     def _failed(self, failure: Failure) -> None:
         if not self.running:
