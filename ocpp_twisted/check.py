@@ -7,7 +7,9 @@ reached, shows at the start.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import combinations
+from typing import Any
 
 from ocpp_twisted.complaints import Complaints
 from ocpp_twisted.config import Settings
@@ -42,17 +44,27 @@ def problems(settings: Settings, logs: LogOptions | None) -> list[str]:
         if log is not None and log.resolve() == recording.path.resolve():
             wrong.add(f"{log} cannot be the log and the recording: choose another file for one")
     for plugin in settings.plugins:
-        config = settings.plugin_config.get(plugin.name, {})
-        if IChecksConfig.providedBy(plugin):
-            for sentence in plugin.check_config(config, settings.data_directory):
-                wrong.add(sentence)
+        for sentence in _of_plugin(plugin, settings):
+            wrong.add(sentence)
     return wrong.sentences
+
+
+def _of_plugin(plugin: Any, settings: Settings) -> Iterable[str]:
+    name = plugin.name
+    if not IChecksConfig.providedBy(plugin):
+        return []
+    try:
+        config = settings.plugin_config.get(name, {})
+        return list(plugin.check_config(config, settings.data_directory))
+    except Exception as error:  # a plug-in may be anybody's
+        return [f"plug-in {name!r} cannot start: {type(error).__name__}: {error}"]
 
 
 def _addresses(settings: Settings, wrong: Complaints) -> None:
     listening = [("--ws", each) for each in settings.ws]
     listening += [("--wss", each) for each in settings.wss]
-    if (http := settings.plugin_config.get("http", {}).get("listen")) is not None:
+    http = settings.plugin_config.get("http", {}).get("listen")
+    if isinstance(http, str):
         listening.append(("--http", http))
     for (option, one), (other_option, other) in combinations(listening, 2):
         if clash(one, other):

@@ -151,6 +151,14 @@ class CheckTests(CheckTestCase):
         self.assertIn("the store is no URL", self.complaint("--ws=0", "--store=records"))
         self.assertIn("a mysql URL", self.complaint("--ws=0", "--store=mysql://root@localhost/a"))
 
+    def test_a_table_that_its_plugin_stumbles_over(self) -> None:
+        file = self.place / "ocpp.toml"
+        file.write_text('active-plugin = "http"\n[plugins.http]\nlisten = 8080\n')
+        told = self.complaint("--ws=0", f"--config={file}")
+        self.assertIn("plug-in 'http' cannot start: TypeError: ", told)
+        file.write_text('active-plugin = "http"\n[plugins.http]\nport = 8080\nport2 = 1\n')
+        self.assertEqual(len(self.check("--ws=0", f"--config={file}")), 2)
+
     def test_tokens(self) -> None:
         token = self.place / "token"
         token.write_text("short")

@@ -123,7 +123,8 @@ class HTTPPlugin:
         assert self._port is not None
         port, self._port = self._port, None
         stopped: Deferred[None] = maybeDeferred(port.stopListening)  # type: ignore[call-overload]
-        return stopped.addCallback(lambda _: self._site.finish())
+        finished = self._site.finish()
+        return stopped.addCallback(lambda _: finished)
 
     async def _start(self, caller: IActiveCaller, config: Mapping[str, Any]) -> None:
         assert self._surroundings is not None, "a server attaches it first"
