@@ -226,7 +226,7 @@ def make(
         with wrong.collect():
             value[name] = _value(name, option, given.get(name))
     _check_together(given, wrong, listening)
-    profiles = _security_profiles(value, wrong)
+    security_profiles = _security_profiles(value, wrong)
     if action_plugins is None:
         names = value["action-plugin"] or ["local"]
         action_plugins = _chosen(IActionPlugin, "action-plugin", names, wrong)
@@ -248,7 +248,7 @@ def make(
     return Settings(
         ws=value["ws"],
         wss=value["wss"],
-        security_profiles=profiles,
+        security_profiles=security_profiles,
         tls=(value["tls-cert"], value["tls-key"]) if value["tls-key"] else None,
         reuse_port=value["reuse-port"],
         data_directory=directory,
