@@ -121,9 +121,15 @@ class CentralSystem:
             return fail(_not_connected(charge_point))
         return connection.call_json(action, payload, timeout)
 
-    def connected(self) -> Deferred[Sequence[ConnectedChargePoint]]:
+    def connected(
+        self, charge_point: str | Identity | None = None
+    ) -> Deferred[Sequence[ConnectedChargePoint]]:
         """See `IActiveCaller.connected`."""
         now = self._clock.seconds()
+        found: Iterable[Connection] = self._connections.values()
+        if charge_point is not None:
+            one = self._connections.get(Identity.of(charge_point))
+            found = () if one is None else (one,)
         return succeed(
             [
                 ConnectedChargePoint(
@@ -132,7 +138,7 @@ class CentralSystem:
                     peer=connection.peer,
                     seconds=now - connection.since,
                 )
-                for connection in self._connections.values()
+                for connection in found
             ]
         )
 

@@ -114,8 +114,13 @@ class IActiveCaller(Interface):
             those of `call`. The text of a `LocalProtocolError` begins with the JSON path.
         """
 
-    def connected() -> Deferred[Sequence[ConnectedChargePoint]]:
-        """Who is connected now: a Deferred of `ConnectedChargePoint`s, in no order."""
+    def connected(
+        charge_point: str | Identity | None = None,
+    ) -> Deferred[Sequence[ConnectedChargePoint]]:
+        """Who is connected now: a Deferred of `ConnectedChargePoint`s, in no order.
+
+        :param charge_point: the only one to look for, so that there is one or none; None for all.
+        """
 
     def disconnect(
         charge_point: str | Identity, code: int = 1000, reason: str = ""

@@ -120,6 +120,9 @@ class CentralSystemTests(SynchronousTestCase):
             [(str(each.identity), each.version, each.peer, each.seconds) for each in found],
             [("CP1", "1.6", "memory", 5), ("CP2", "2.1", "memory", 0)],
         )
+        (one,) = self.successResultOf(self.system.connected("CP2"))
+        self.assertEqual((str(one.identity), one.version), ("CP2", "2.1"))
+        self.assertEqual(self.successResultOf(self.system.connected("CP3")), [])
 
     def test_disconnecting(self) -> None:
         cp1 = online(self.system, "CP1")

@@ -1,8 +1,8 @@
 """Operation: send a charge point a command.
 
-Imports the interfaces, the errors, and its neighbours `operations`, `problems`, `idempotency`.
-The payload goes to the wire, and that of the answer comes from there, as text: nothing here reads
-either.
+Imports the interfaces, the records, the errors, and its neighbours. The payload goes to the wire,
+and that of the answer comes from there, as text: nothing here reads either, but to see whether an
+id is to be given out (`given`).
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ from ocpp_twisted.errors import (
     LocalProtocolError,
     NotConnected,
     QueueFull,
+    RecordsUnavailable,
 )
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import IActiveCaller
+from ocpp_twisted.plugins.http.given import GIVEN, with_id, without_id
 from ocpp_twisted.plugins.http.idempotency import Answers, Outcome
 from ocpp_twisted.plugins.http.operations import JSON, Asked, NameQuery, Reply, operation
 from ocpp_twisted.plugins.http.problems import Problem
+from ocpp_twisted.records import IRecords
 
 __all__ = ["Call", "CallError", "CallResult", "Calls"]
 
@@ -42,7 +45,9 @@ class Call(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A command.
 
     :ivar action: of the OCPP version that the charge point speaks, for example ``Reset``.
-    :ivar payload: of the action's request, as the version's schema has it. It is sent as it is.
+    :ivar payload: of the action's request, as the version's schema has it. It is sent as it is;
+        but where records are kept, an id that is left out, and that a central system gives out
+        (reservationId, requestId, remoteStartId; the id of a 2.x ReserveNow), is put at its end.
     :ivar timeout: seconds until the call is given up, waiting for its turn included.
     """
 
@@ -60,20 +65,24 @@ class CallResult(Struct, frozen=True, kw_only=True, tag_field="outcome", tag="CA
     """The charge point has answered.
 
     :ivar payload: of its CALLRESULT, as it came.
+    :ivar given: the id that was given out, by its name in the request; absent if none was.
     """
 
     payload: Raw
+    given: dict[str, int] | UnsetType = UNSET
 
 
 class CallError(Struct, frozen=True, kw_only=True, tag_field="outcome", tag="CALLERROR"):
     """The charge point has refused the call.
 
     :ivar errorCode: as it spelled it.
+    :ivar given: the id that was given out, by its name in the request; absent if none was.
     """
 
     errorCode: str
     errorDescription: str
     errorDetails: Any
+    given: dict[str, int] | UnsetType = UNSET
 
 
 #: Why a call failed, to the problem of which the client is told, and whether the call was sent, so
@@ -90,6 +99,7 @@ _PROBLEMS: Mapping[type, tuple[str, bool]] = {
 class Calls:
     """The commands.
 
+    :param records: give out ids; None if there are none.
     :param known: fires with whether a charge point that is not connected has been here.
     :param answers: to requests with an Idempotency-Key.
     """
@@ -97,10 +107,12 @@ class Calls:
     def __init__(
         self,
         caller: IActiveCaller,
+        records: IRecords | None,
         known: Callable[[Identity], Awaitable[bool]],
         answers: Answers,
     ) -> None:
         self._caller = caller
+        self._records = records
         self._known = known
         self._answers = answers
 
@@ -120,6 +132,7 @@ class Calls:
             "connection-lost",
             "invalid-response",
             "busy",
+            "records-unavailable",
             "timed-out",
         ),
         headers={
@@ -157,26 +170,47 @@ class Calls:
     async def _performed(self, identity: Identity, call: Call) -> tuple[Outcome, str]:
         """The outcome, and a word for the log."""
         answer: CallResult | CallError
+        given: dict[str, int] | UnsetType = UNSET
         try:
-            payload = await self._caller.call_json(identity, call.action, call.text, call.timeout)
-            answer = CallResult(payload=Raw(payload))
+            text, given = await self._complete(identity, call)
+            payload = await self._caller.call_json(identity, call.action, text, call.timeout)
+            answer = CallResult(payload=Raw(payload), given=given)
             return Outcome(msgspec.json.encode(answer), True), "CALLRESULT"
         except CallErrorReceived as error:
             answer = CallError(
                 errorCode=error.code,
                 errorDescription=error.description,
                 errorDetails=error.details,
+                given=given,
             )
             return Outcome(msgspec.json.encode(answer), True), "CALLERROR"
         except (CallFailed, LocalProtocolError) as error:
             problem, effect = await self._problem(identity, error)
+        except RecordsUnavailable as error:
+            why = f"no id can be given out: {error}"
+            problem, effect = Problem("records-unavailable", why, sent=False), False
         except CancelledError:
             raise  # the client has gone: what was not sent yet is not sent any more
         except Exception:
             _log.failure("call over HTTP failed: {charge_point!r}", charge_point=str(identity))
-            text = "the call has failed in the server, and may have been sent"
-            problem, effect = Problem("internal-error", text), True
+            why = "the call has failed in the server, and may have been sent"
+            problem, effect = Problem("internal-error", why), True
+        if effect and given is not UNSET:
+            problem.more["given"] = given
         return Outcome(problem, effect), problem.kind
+
+    async def _complete(
+        self, identity: Identity, call: Call
+    ) -> tuple[bytes, dict[str, int] | UnsetType]:
+        """The payload, with an id if it needs one; and that id."""
+        if self._records is None or all(call.action not in known for known in GIVEN.values()):
+            return call.text, UNSET
+        for connection in await self._caller.connected(identity):
+            path = GIVEN.get(connection.version, {}).get(call.action)
+            if path is not None and without_id(call.text, path):
+                number = await self._records.new_id()
+                return with_id(call.text, path, number), {path[-1]: number}
+        return call.text, UNSET
 
     async def _problem(
         self, identity: Identity, error: CallFailed | LocalProtocolError

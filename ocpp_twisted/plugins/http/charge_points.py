@@ -72,7 +72,7 @@ class ChargePoints(RecordKeeping):
 
         If the records cannot be reached, it may have been.
         """
-        if self._messages(identity) or identity in await self._connections():
+        if self._messages(identity) or await self._connections(identity):
             return True
         try:
             return self._kept is not None and bool(await self._kept.get_charge_point(identity))
@@ -113,7 +113,7 @@ class ChargePoints(RecordKeeping):
         identity = asked.identity
         if not await self.known(identity):
             raise _unknown(identity)
-        return await self._state(identity, await self._connections())
+        return await self._state(identity, await self._connections(identity))
 
     @operation(
         "PUT",
@@ -130,7 +130,7 @@ class ChargePoints(RecordKeeping):
             if (why := unusable(text)) is not None:
                 raise Problem("invalid-request", f"the {place} {why}", path=place)
         record = await self.records.put_charge_point(asked.identity, asked.body.admission)
-        return _state(record, await self._connections())
+        return _state(record, await self._connections(asked.identity))
 
     @operation(
         "DELETE",
@@ -176,8 +176,10 @@ class ChargePoints(RecordKeeping):
             raise _unknown(asked.identity)
         return messages
 
-    async def _connections(self) -> dict[Identity, ConnectedChargePoint]:
-        return {one.identity: one for one in await self._caller.connected()}
+    async def _connections(
+        self, identity: Identity | None = None
+    ) -> dict[Identity, ConnectedChargePoint]:
+        return {one.identity: one for one in await self._caller.connected(identity)}
 
     async def _state(
         self, identity: Identity, connections: dict[Identity, ConnectedChargePoint]

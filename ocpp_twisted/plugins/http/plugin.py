@@ -170,7 +170,7 @@ class HTTPPlugin:
         operations = [
             known
             for resource in (
-                Calls(caller, charge_points.known, Answers(self._reactor.seconds)),
+                Calls(caller, records, charge_points.known, Answers(self._reactor.seconds)),
                 charge_points,
                 IdTags(records),
                 Transactions(records),

@@ -120,6 +120,7 @@ class ProblemDetails(msgspec.Struct, kw_only=True, omit_defaults=True):
     :ivar detail: what is wrong this time, and what to do.
     :ivar path: the JSON path or the query parameter that is wrong.
     :ivar sent: whether the call was sent.
+    :ivar given: the id that was given out to the call that may have been sent, by its name.
     """
 
     type: str
@@ -128,6 +129,7 @@ class ProblemDetails(msgspec.Struct, kw_only=True, omit_defaults=True):
     detail: str
     path: str | None = None
     sent: bool | None = None
+    given: dict[str, int] | None = None
 
 
 class Problem(Exception):
