@@ -6,10 +6,11 @@ routes (`app`) and the OpenAPI document (`openapi`); what a client sends is read
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -156,17 +157,20 @@ def _read_query(known: Operation, text: bytes) -> Any:
         raise Problem("invalid-request", "the query is not percent-encoded UTF-8") from None
     given = dict(pairs)
     if len(given) < len(pairs):
-        raise Problem("invalid-request", "a query parameter stands there twice: give it once")
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)[:50]
+        raise Problem("invalid-request", f"{twice!r} stands there twice: give it once", path=twice)
     try:
         return msgspec.convert(given, known.query, strict=False)
     except msgspec.ValidationError as error:
         parameters = ", ".join(known.query.__struct_fields__) or "none"
-        text_, path = where(str(error))
-        raise Problem(
-            "invalid-request",
-            f"{text_} (query parameters: {parameters})",
-            path=path.removeprefix("$").removeprefix(".") or None,
-        ) from error
+        if (name := _unknown(str(error))) is not None:
+            text_, path = f"there is no query parameter {name[:50]!r}; there is {parameters}", name
+        else:
+            text_, path = where(str(error))
+            text_ = f"{text_} (query parameters: {parameters})"
+            path = path.removeprefix("$").removeprefix(".")
+        raise Problem("invalid-request", text_, path=path[:50] or None) from error
 
 
 def _read_body(known: Operation, request: Any, content: bytes) -> tuple[str, Any]:
@@ -189,11 +193,49 @@ def _read_body(known: Operation, request: Any, content: bytes) -> tuple[str, Any
         return media_type, msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
         text, path = where(str(error))
+        if (name := _unknown(text)) is not None:
+            text = f"there is no field {name[:50]!r}; there is {', '.join(_fields(kind))}"
+            path = f"{path}.{name[:50]}"
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         text, path = f"the body is not JSON: {error}", "$"
+        if (place := _half_character(content)) is not None:
+            text, path = "a half of a surrogate pair (\\ud800 to \\udfff) is no character", place
     except RecursionError:
         text, path = "the body is nested too deeply", "$"
     raise Problem("invalid-request", text, path=path)
+
+
+def _unknown(error: str) -> str | None:
+    """The field that an error of msgspec says is not known."""
+    match = re.match(r"Object contains unknown field `(.*?)`(?: - at `|$)", error, re.DOTALL)
+    return None if match is None else match[1]
+
+
+def _fields(kind: Any) -> tuple[str, ...]:
+    """Those of a Struct, or of the Structs in a list."""
+    struct: type[Struct] = next(iter(get_args(kind)), kind)
+    return struct.__struct_fields__
+
+
+def _half_character(content: bytes) -> str | None:
+    """The JSON path of a text with half of a surrogate pair, which msgspec takes for no JSON.
+
+    None if that is not what is wrong.
+    """
+    try:
+        left = [("$", json.loads(content))]
+    except (ValueError, RecursionError):
+        return None
+    while left:
+        path, value = left.pop()
+        if isinstance(value, dict):
+            left += [(f"{path}.{name}", inner) for name, inner in value.items()]
+            left += [(path, name) for name in value]
+        elif isinstance(value, list):
+            left += [(f"{path}[{index}]", inner) for index, inner in enumerate(value)]
+        elif isinstance(value, str) and re.search("[\ud800-\udfff]", value):
+            return path.encode(errors="replace").decode()
+    return None
 
 
 def where(error: str) -> tuple[str, str]:

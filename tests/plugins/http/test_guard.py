@@ -299,8 +299,8 @@ class RoutingTests(GuardCase):
     async def test_query_parameters(self) -> None:
         await self.start()
         for query, path in (
-            ("limt=1", None),
-            ("limit=1&limit=2", None),
+            ("limt=1", "limt"),
+            ("limit=1&limit=2", "limit"),
             ("limit=0", "limit"),
             ("limit=x", "limit"),
             ("connected=perhaps", "connected"),
@@ -310,6 +310,9 @@ class RoutingTests(GuardCase):
             response = await self.get(f"/charge-points?{query}")
             self.assertEqual(response.problem, (400, "invalid-request"), query)
             self.assertEqual(response.json.get("path"), path, query)
+        unknown = await self.get("/charge-points?limt=1")
+        wanted = "there is no query parameter 'limt'; there is after, limit, connected"
+        self.assertEqual(unknown.json["detail"], wanted)
 
     async def test_what_a_problem_means(self) -> None:
         await self.start()
