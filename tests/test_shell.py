@@ -83,6 +83,17 @@ class CallTests(ShellCase):
         wire.says(f'[3,"{sent.split(chr(34))[1]}",{{"status":"Accepted"}}]')
         self.assertEqual(await running, (0, '{\n  "status": "Accepted"\n}\n', ""))
 
+    async def test_fields_after_an_option(self) -> None:
+        await self.start()
+        wire = self.online()
+        running = self.run_it("call", "CP1", "Reset", "--timeout=10", "type=Soft")
+        wire.says(f'[3,"{await self.hears_call(wire)}",{{"status":"Accepted"}}]')
+        self.assertEqual((await running)[0], 0)
+        self.patch(sys, "stderr", StringIO())
+        for arguments in (("call", "CP1", "Reset", "--typ=Soft"), ("charge-points", "CP1")):
+            self.assertRaises(SystemExit, main, arguments)
+            self.assertIn("unrecognized arguments", sys.stderr.getvalue())
+
     async def test_a_refusal(self) -> None:
         await self.start()
         wire = self.online()
@@ -99,6 +110,8 @@ class CallTests(ShellCase):
             (("CP1", "Reset", "type=Gentle"), 2, "(at $.payload.type)"),
             (("CP1", "Reset", "type"), 2, "'type' is no field"),
             (("CP1", "ChangeConfiguration", "key=a", "value=1"), 2, "digits needs quotes"),
+            (("CP1", "Reset", "type=Soft", "--json={}"), 2, "--json is the whole payload"),
+            (("CP1", "Reset", "--json", '{"type":"Soft"}', "a=1"), 2, "--json is the whole"),
             (("CP2", "ClearCache"), 2, "not known"),
             (("CP1", "ClearCache", "--timeout", "0.02"), 4, "not answered in time"),
         ):

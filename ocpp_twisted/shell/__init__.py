@@ -47,7 +47,7 @@ def main(
     :param arguments: without the program's name; the process's own by default.
     :returns: the exit code.
     """
-    asked = _parser().parse_args(arguments)
+    asked = _parsed(arguments)
     out, errors = out or sys.stdout, errors or sys.stderr
     try:
         token = token_for(asked.url, Path(asked.data_dir or data_directory()))
@@ -65,6 +65,17 @@ def main(
     except KeyboardInterrupt:
         return 130
     return int(code)
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    asked, left = parser.parse_known_args(arguments)
+    # argparse takes no more of a list's items once an option has stood between them.
+    if any(each.startswith("-") for each in left) or (left and "fields" not in asked):
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    if left:
+        asked.fields += left
+    return asked
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,7 +116,11 @@ def _parser() -> argparse.ArgumentParser:
         help="of the payload; the value is JSON, or else a text; a.b=value is a field of a field; "
         "a text of digits needs quotes: 'idTag=\"123\"'",
     )
-    call.add_argument("--json", metavar="PAYLOAD", help="the whole payload; - reads it from stdin")
+    call.add_argument(
+        "--json",
+        metavar="PAYLOAD",
+        help="the whole payload, in place of fields; - reads it from stdin; giving both is refused",
+    )
     call.add_argument("--timeout", type=float, metavar="SECONDS", help="to wait for the answer")
     call.add_argument("--name", default="", help="under which the charge point connects")
     call.set_defaults(run=_call)
@@ -140,6 +155,8 @@ def _call(asked: argparse.Namespace, client: Client, out: TextIO) -> Exit:
         text = f"{answer['errorCode']}: {answer['errorDescription'] or 'no description'}{more}"
         raise Failed(f"{asked.id} answered {text}", Exit.REFUSED)
     print(plain(json.dumps(answer["payload"], indent=2, ensure_ascii=False), "\n"), file=out)
+    for name, number in answer.get("given", {}).items():
+        print(f"ocpp: the server has given out {name} {number}", file=sys.stderr)
     return Exit.DONE
 
 

@@ -26,7 +26,7 @@ def payload_of(fields: Sequence[str], text: str | None) -> str:
     """
     if text is not None:
         if fields:
-            raise BadPayload("give either --json or fields, not both")
+            raise BadPayload("--json is the whole payload: leave it out, or leave out the fields")
         try:
             json.loads(text)
         except ValueError as error:
