@@ -49,7 +49,7 @@ class Events:
     """The clients that listen, and what they hear."""
 
     def __init__(self, hub: Hub, reactor: Any) -> None:
-        self._happened = Happened(hub)
+        self._happened = Happened(hub, reactor)
         self._streams: set[_Stream] = set()
         self._comments = LoopingCall(self._comment)
         self._comments.clock = reactor

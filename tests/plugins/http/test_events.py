@@ -8,9 +8,11 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocpp_twisted.hub import Hub
+from ocpp_twisted.hub import Hub, MessageNotice
+from ocpp_twisted.identity import Identity
 from ocpp_twisted.plugins.http import events
 from ocpp_twisted.plugins.http.happened import Happened
 from tests.plugins.http.case import API, HTTPTestCase
@@ -148,14 +150,16 @@ class StreamTests(EventsCase):
 class HappenedTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.hub = Hub()
-        self.happened = Happened(self.hub, events=2)
+        self.clock = Clock()
+        self.happened = Happened(self.hub, self.clock, events=2, messages=3)
         self.lines: list[bytes] = []
 
     def since(self, last: str | None) -> list[str]:
         """The reasons of the connection events that are told again; ``gap``."""
         lines: list[bytes] = []
         self.happened.tell(lines.append, {"connection"}, CP1, last)()
-        datas = [json.loads(line.split(b"data: ")[1]) for line in lines]
+        events = [event for event in b"".join(lines).split(b"\n\n") if event]
+        datas = [json.loads(event.split(b"data: ")[1]) for event in events]
         return [data.get("reason", data["kind"]) for data in datas]
 
     def ids(self) -> list[str]:
@@ -177,9 +181,87 @@ class HappenedTests(SynchronousTestCase):
         for strange in ("", "x", "00000000-1", first + "0"):
             self.assertEqual(self.since(strange), ["gap", "c"])
 
-    def test_messages_are_not_told_again(self) -> None:
-        self.happened.tell(self.lines.append, {"connection", "message"}, None, None)
-        self.hub.publish(notice())
+
+
+def message(charge_point: Identity, text: str) -> MessageNotice:
+    whose = {"chargePoint": charge_point.id, "name": charge_point.name}
+    return MessageNotice(time="", **whose, way="in", version="1.6", text=text)
+
+
+class MessagesTests(SynchronousTestCase):
+    """A client that is told of messages goes away and comes back."""
+
+    def setUp(self) -> None:
+        self.hub = Hub()
+        self.clock = Clock()
+        self.happened = Happened(self.hub, self.clock, messages=3)
+
+    def told(self, last: str | None = None, identity: Identity | None = CP1, *texts: str):
+        """What is told from `last` on while these messages pass, and the id of the last of it."""
         lines: list[bytes] = []
-        self.happened.tell(lines.append, {"message"}, None, self.ids()[0])
-        self.assertEqual(lines, [b'event: gap\ndata: {"kind":"gap"}\n\n'])
+        kinds = {"connection", "message"}
+        stop = self.happened.tell(lines.append, kinds, identity, last)
+        self.say(*texts)
+        stop()
+        events = [event for event in b"".join(lines).decode().split("\n\n") if event]
+        datas = [json.loads(event.split("data: ")[1]) for event in events]
+        ids = [event.split("\n")[0].removeprefix("id: ") for event in events]
+        return [data.get("text", data["kind"]) for data in datas], ids[-1] if ids else last
+
+    def say(self, *texts: str, charge_point: Identity = CP1) -> None:
+        for text in texts:
+            if self.hub.wants(MessageNotice, charge_point):
+                self.hub.publish(message(charge_point, text))
+
+    def test_what_was_said_meanwhile(self) -> None:
+        _, last = self.told(None, CP1, "a")
+        self.say("b")
+        self.hub.publish(notice())
+        self.say("other", charge_point=CP2)
+        self.say("c")
+        told, last = self.told(last, CP1, "d")
+        self.assertEqual(told, ["b", "connection", "c", "d"])
+        self.assertEqual(self.told(last)[0], [])
+
+    def test_more_than_is_kept(self) -> None:
+        _, last = self.told(None, CP1, "a")
+        self.say(*"bcde")
+        self.assertEqual(self.told(last)[0], ["gap", *"cde"])
+
+    def test_nobody_hears_for_ever(self) -> None:
+        _, last = self.told(None, CP1, "a")
+        self.clock.advance(59)
+        self.say("b")
+        _, last = self.told(last)
+        self.clock.advance(59)
+        self.assertTrue(self.hub.wants(MessageNotice, CP1))
+        self.clock.advance(1)
+        self.assertFalse(self.hub.wants(MessageNotice, CP1))
+        self.assertEqual(self.told(last)[0], ["gap"])
+        self.assertEqual(len(self.happened._messages.events), 0)
+
+    def test_another_charge_point_was_not_heard(self) -> None:
+        _, last = self.told(None, CP1, "a")
+        self.assertEqual(self.told(last, CP2)[0], ["gap"])
+        self.assertEqual(self.told(last, None)[0], ["gap"])
+
+    def test_who_heard_all_heard_each(self) -> None:
+        _, last = self.told(None, None, "a")
+        self.say("b")
+        self.say("other", charge_point=CP2)
+        self.assertEqual(self.told(last, CP1)[0], ["b"])
+
+    def test_some_are_heard_for_nobody(self) -> None:
+        charge_points = [Identity(f"CP{number}") for number in range(102)]
+        for each in charge_points:
+            self.told(None, each)
+        heard = [each for each in charge_points if self.hub.wants(MessageNotice, each)]
+        self.assertEqual(heard, charge_points[2:])
+
+    def test_the_end(self) -> None:
+        self.told(None, CP1, "a")
+        stop = self.happened.tell(lambda lines: None, {"message"}, CP2, None)
+        self.happened.stop()
+        stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertFalse(self.hub.wants(MessageNotice, CP2))
