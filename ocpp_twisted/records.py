@@ -43,6 +43,8 @@ _Record = TypeVar("_Record")
 Admission = Literal["Accepted", "Pending", "Rejected"]
 #: What an operator decides of a tag. All versions have these.
 IdTagStatus = Literal["Accepted", "Blocked", "Expired", "Invalid"]
+#: The text of a tag. Not every database keeps a NUL.
+Tag = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 
 
 class Page(Struct, Generic[_Record], frozen=True, kw_only=True):
@@ -119,10 +121,10 @@ class IdTag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     :ivar maxTransactions: how many transactions it may have at a time; more are ConcurrentTx.
     """
 
-    idTag: Annotated[str, Meta(min_length=1, max_length=255)]
+    idTag: Tag
     status: IdTagStatus = "Accepted"
     expiryDate: Annotated[datetime, Meta(tz=True)] | None = None
-    parentIdTag: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+    parentIdTag: Tag | None = None
     maxTransactions: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
 
 
@@ -303,6 +305,8 @@ class IRecords(Interface):
 
     def put_id_tags(tags: Sequence[IdTag]) -> Deferred[int]:
         """Enter tags, or replace those that are there: all of them or, if that fails, none.
+
+        Fails with ValueError for a tag with a NUL or with half of a surrogate pair.
 
         :returns: fires with how many of them are new.
         """

@@ -9,7 +9,7 @@ import msgspec
 from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocpp_twisted.ocppj.message import Request
+from ocpp_twisted.ocppj.catalogue import Sender
 from ocpp_twisted.plugins.http.given import GIVEN, with_id, without_id
 from ocpp_twisted.versions import CATALOGUES
 from tests.plugins.http.case import API, HTTPTestCase
@@ -105,8 +105,7 @@ class TableTests(SynchronousTestCase):
             required = {
                 name
                 for name, action in catalogue.actions.items()
-                if issubclass(action.request, Request)
-                and "sent by the central system" in (action.request.__doc__ or "")
+                if action.sent_by is Sender.CENTRAL_SYSTEM
                 for field in msgspec.structs.fields(action.request)
                 if field.required and field.name in ("requestId", "remoteStartId")
             }

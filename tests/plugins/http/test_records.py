@@ -148,6 +148,8 @@ class IdTagTests(RecordsCase):
             ({"maxTransactions": -1}, "$.maxTransactions"),
         ):
             await self.refused(self.put("/id-tags/RED", body), 400, "invalid-request", path=path)
+        nul = self.put("/id-tags/A%00", {})
+        await self.refused(nul, 400, "invalid-request", path="idTag")
         long = self.put(f"/id-tags/{'x' * 256}", {})
         await self.refused(long, 400, "invalid-request", path="idTag")
         self.assertEqual(self.records.tags, {})

@@ -6,6 +6,7 @@ of its own is JSON text: it is kept and given back, and never searched.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +32,7 @@ __all__ = [
     "PROBE",
     "SCHEMA_VERSION",
     "VERSION",
+    "can_be_kept",
     "charge_points",
     "charging_profiles",
     "counters",
@@ -92,15 +94,26 @@ class Json(TypeDecorator[Any]):
         return None if value is None else msgspec.json.decode(value)
 
 
+#: PostgreSQL keeps no NUL, and nobody writes half of a surrogate pair as UTF-8.
+_NO_CHARACTERS = re.compile("[\0\ud800-\udfff]")
+
+
+def can_be_kept(text: str) -> bool:
+    """Whether every character of a text is kept as it is."""
+    return _NO_CHARACTERS.search(text) is None
+
+
 class Word(TypeDecorator[str]):
-    """Text from a peer. PostgreSQL keeps no NUL."""
+    """Text from a peer: the same in every database, what one of them cannot keep is replaced."""
 
     impl = Text
     cache_ok = True
     python_type = str
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else str(value).replace("\0", "\N{REPLACEMENT CHARACTER}")
+        if value is None:
+            return None
+        return _NO_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", str(value))
 
 
 class Whole(TypeDecorator[int]):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, select
 
 from ocpp_twisted.plugins.local.rules import Decision
 from ocpp_twisted.plugins.local.store.rows import page, put
-from ocpp_twisted.plugins.local.store.tables import id_tags, transactions
+from ocpp_twisted.plugins.local.store.tables import can_be_kept, id_tags, transactions
 from ocpp_twisted.records import IdTag, Page
 
 __all__ = ["NEW", "decide", "get_tag", "key_of", "list_tags", "put_tags", "remove_tag"]
@@ -38,7 +38,9 @@ def decide(
         if that has none yet. Those that began before that one count for the limit, so a repeated
         question has one answer.
     """
-    tag = db.execute(_FOR_DECISION, {"key": key_of(id_tag)}).first()
+    tag = None
+    if can_be_kept(id_tag):
+        tag = db.execute(_FOR_DECISION, {"key": key_of(id_tag)}).first()
     if tag is None:
         return Decision("Accepted" if everybody else "Unknown")
     status = tag.status
@@ -59,6 +61,8 @@ def decide(
 
 def get_tag(db: Connection, id_tag: str) -> IdTag | None:
     """See `IRecords.get_id_tag`."""
+    if not can_be_kept(id_tag):
+        return None
     row = db.execute(select(id_tags).where(id_tags.c.tag_key == key_of(id_tag))).first()
     return None if row is None else _record(row)
 
@@ -70,6 +74,10 @@ def list_tags(db: Connection, after: str | None, limit: int) -> Page[IdTag]:
 
 def put_tags(db: Connection, tags: Sequence[IdTag]) -> int:
     """See `IRecords.put_id_tags`."""
+    for tag in tags:
+        for text in (tag.idTag, tag.parentIdTag):
+            if text is not None and not can_be_kept(text):
+                raise ValueError(f"the id tag {text!r} has characters that no charge point reads")
     rows = {
         key_of(tag.idTag): {
             "tag_key": key_of(tag.idTag),
@@ -88,6 +96,8 @@ def put_tags(db: Connection, tags: Sequence[IdTag]) -> int:
 
 def remove_tag(db: Connection, id_tag: str) -> bool:
     """See `IRecords.delete_id_tag`."""
+    if not can_be_kept(id_tag):
+        return False
     return bool(db.execute(delete(id_tags).where(id_tags.c.tag_key == key_of(id_tag))).rowcount)
 
 
