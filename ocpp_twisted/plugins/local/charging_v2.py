@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from ocpp_twisted import v20, v21, v201
 from ocpp_twisted.interfaces import IChargePoint
@@ -26,6 +27,8 @@ from ocpp_twisted.plugins.local.store.meters import measured
 from ocpp_twisted.plugins.local.store.transactions import Event, Token
 
 __all__ = ["ChargingV2"]
+
+_log = Logger()
 
 _Request = v20.TransactionEventRequest | v201.TransactionEventRequest | v21.TransactionEventRequest
 _Info = v20.TransactionType | v201.TransactionType | v21.TransactionType
@@ -80,8 +83,17 @@ class ChargingV2(Keeping):
             )
             return kept.addCallback(said)
 
-        def said(outcome: tuple[Decision | None, float | None]) -> Response:
-            decision, cost = outcome
+        def said(outcome: tuple[Decision | None, float | None, bool]) -> Response:
+            decision, cost, is_other = outcome
+            if is_other:
+                _log.warn(
+                    "two events of one transaction have one seqNo: {charge_point} "
+                    "{transaction_id!r} {seq_no}: the first counts, the others are kept as events "
+                    "of kind TransactionEvent (told once for each transaction)",
+                    charge_point=charge_point,
+                    transaction_id=transaction_id,
+                    seq_no=request.seqNo,
+                )
             self.tell_transaction(
                 charge_point.identity, _HAPPENINGS[request.eventType], transaction_id
             )
@@ -115,8 +127,10 @@ def _event(version: str, request: _Request, transaction_id: str, info: _Info) ->
         version=version,
         transaction_id=transaction_id,
         kind=str(request.eventType),
+        at=request.timestamp,
         seq_no=request.seqNo,
         facts={column: value for column, value in told.items() if value is not None},
         is_stopping=ended or request.triggerReason == "StopAuthorized",
         token_type=None if request.idToken is UNSET else str(request.idToken.type),
+        payload=lambda: msgspec.to_builtins(request),
     )

@@ -3,13 +3,14 @@ from __future__ import annotations
 from itertools import permutations
 from typing import Any
 
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from ocpp_twisted.plugins.local import ITariff, LocalPlugin
 from ocpp_twisted.plugins.local.store import seen
 from ocpp_twisted.records import IdTag, Transaction
-from tests.plugins.local.wire import NOW, Line, Site, at, at_text
+from tests.plugins.local.wire import NOW, Line, Site, at, at_text, of
 
 TOKEN = {"idToken": "04A1B2C3", "type": "ISO14443"}
 OTHER_TOKEN = {"idToken": "FFFFFFFF", "type": "ISO14443"}
@@ -261,3 +262,68 @@ class Costs(SynchronousTestCase):
             ]
             self.assertEqual([0, 100, 300], answers)
             self.assertEqual(300, site.transaction().totalCost)
+
+
+class OneNumberForTwo(Transcript):
+    """A charge point counts from the beginning again, or not at all."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.logged: list[Any] = []
+        globalLogPublisher.addObserver(self.logged.append)
+        self.addCleanup(globalLogPublisher.removeObserver, self.logged.append)
+
+    def warnings(self) -> int:
+        return sum(each.get("seq_no") is not None for each in self.logged)
+
+    def kept(self) -> list[Any]:
+        found = of(self.site.plugin.list_events("TransactionEvent")).items
+        return [each.data for each in reversed(found)]
+
+    def test_retries_are_not_others(self) -> None:
+        before = self.after(STARTED, CHARGING, SUSPENDED, ENDED)
+        for again in permutations((STARTED, CHARGING, SUSPENDED, ENDED)):
+            self.assertEqual(before, self.after(*again))
+        self.assertEqual(([], 0), (self.kept(), self.warnings()))
+
+    def test_the_first_stays(self) -> None:
+        before = self.after(STARTED, CHARGING)
+        other = {**CHARGING, "transactionInfo": {**SUSPENDED["transactionInfo"]}}
+        self.assertEqual(before, self.after(other, other))
+        self.assertEqual(([other], 1), (self.kept(), self.warnings()))
+        restarted = {**STARTED, "timestamp": at_text(9)}
+        self.assertEqual(before, self.after(restarted))
+        self.assertEqual(([other, restarted], 1), (self.kept(), self.warnings()))
+
+    def test_an_end_and_meter_values_are_not_lost(self) -> None:
+        for payload in (STARTED, CHARGING, SUSPENDED):
+            self.after(payload)
+        updated = event("Updated", 0, meterValue=register(7, 5000)) | {"timestamp": at_text(7)}
+        ended = {**ENDED, "seqNo": 1, "timestamp": at_text(8), "meterValue": register(8, 6000)}
+        transaction = self.after(updated, ended, updated, ended)
+        self.assertEqual(at(8), transaction.stopped)
+        self.assertEqual(("Local", 6000.0), (transaction.reason, transaction.meterStop))
+        self.assertEqual((NOW, 1000.0), (transaction.started, transaction.meterStart))
+        self.assertEqual("SuspendedEV", transaction.chargingState)
+        self.assertTrue(transaction.complete)
+        self.assertEqual([1000, 2000, 5000, 6000], [each.value for each in self.site.samples()])
+        self.assertEqual(([updated, ended], 1), (self.kept(), self.warnings()))
+
+    def test_one_that_does_not_count(self) -> None:
+        events = [{**each, "seqNo": 0} for each in (STARTED, CHARGING, SUSPENDED, ENDED)]
+        transaction = self.after(*events)
+        self.assertEqual((at(3), 4000.0), (transaction.stopped, transaction.meterStop))
+        self.assertEqual([1000, 2000, 4000], [each.value for each in self.site.samples()])
+
+    def test_the_second_end(self) -> None:
+        before = self.after(STARTED, ENDED)
+        other = {**ENDED, "timestamp": at_text(30)}
+        self.assertEqual(before, self.after(other))
+        self.assertEqual([other], self.kept())
+
+    def test_a_retry_is_told_what_is_so_now(self) -> None:
+        self.site.plugin.everybody = False
+        self.assertEqual("Unknown", self.after(STARTED).idTagStatus)
+        self.site.put_tags(IdTag(idTag=TOKEN["idToken"]))
+        self.assertEqual("Accepted", self.after(STARTED).idTagStatus)
+        self.assertEqual([], self.kept())

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from ocpp_twisted.plugins.local.store.rows import digest, page, put_once
 from ocpp_twisted.plugins.local.store.tables import meter_values
@@ -38,8 +38,14 @@ def measured(values: Iterable[Any]) -> list[Measured]:
     return [Measured(each.timestamp, msgspec.to_builtins(each.sampledValue)) for each in values]
 
 
-def add_measured(db: Connection, transaction: int, values: Sequence[Measured]) -> None:
-    """Keep what was measured during a transaction."""
+def add_measured(
+    db: Connection, transaction: int, values: Sequence[Measured], count: bool = False
+) -> int:
+    """Keep what was measured during a transaction.
+
+    :param count: whether to see how many points in time are new.
+    :returns: how many; 0 if they are not counted.
+    """
     rows = [
         {
             "transaction": transaction,
@@ -49,7 +55,14 @@ def add_measured(db: Connection, transaction: int, values: Sequence[Measured]) -
         }
         for each in values
     ]
+    before = _count(db, transaction) if count and rows else 0
     put_once(db, meter_values, rows)
+    return _count(db, transaction) - before if count and rows else 0
+
+
+def _count(db: Connection, transaction: int) -> int:
+    of_it = select(func.count()).where(meter_values.c.transaction == transaction)
+    return db.scalar(of_it) or 0
 
 
 def list_samples(

@@ -2,7 +2,7 @@
 
 It is kept as JSON: ``ranges`` of sequence numbers, first and last included, in their order; ``by``,
 column to the number of the event that told it; ``first`` and ``last``, the numbers of Started and
-Ended. Source: 2.x part 2, seqNo of TransactionEventRequest.
+Ended; ``others``, true once another event has come with a number that had come. Source: 2.x part 2, seqNo of TransactionEventRequest.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ def has(told: dict[str, Any] | None, seq_no: int) -> bool:
 def added(
     told: dict[str, Any] | None, seq_no: int, kind: str, columns: Iterable[str]
 ) -> dict[str, Any]:
-    """The same with one event more."""
+    """The same with one event more. Of two with one number, the first is Started or Ended."""
     told = told or {"ranges": [], "by": {}}
     ends = {"Started": {"first": seq_no}, "Ended": {"last": seq_no}}.get(kind, {})
+    if has(told, seq_no):
+        ends = {end: number for end, number in ends.items() if end not in told}
     by = {**told["by"], **dict.fromkeys(columns, seq_no)}
     return {**told, "ranges": _joined([*told["ranges"], [seq_no, seq_no]]), "by": by, **ends}
 

@@ -5,7 +5,7 @@ Sources: 1.6 sections 4.7, 4.8 and 4.10 and errata 3.18; 2.x use cases E01 to E1
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, insert, select, updat
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.plugins.local.rules import Decision, ITariff
 from ocpp_twisted.plugins.local.store import seen
+from ocpp_twisted.plugins.local.store.facts import happened
 from ocpp_twisted.plugins.local.store.ids import HIGHEST, new_id
 from ocpp_twisted.plugins.local.store.meters import Measured, add_measured, register
 from ocpp_twisted.plugins.local.store.reservations import used
@@ -107,15 +108,18 @@ class Event(NamedTuple):
     :ivar facts: columns of `transactions` and what the event says of them.
     :ivar is_stopping: whether its token ends the transaction.
     :ivar token_type: of its token: IdTokenEnumType.
+    :ivar payload: makes the whole of it, as on the wire.
     """
 
     version: str
     transaction_id: str
     kind: str
+    at: datetime
     seq_no: int
     facts: Mapping[str, Any]
     is_stopping: bool
     token_type: str | None
+    payload: Callable[[], dict[str, Any]]
 
 
 # -- 1.6 ---------------------------------------------------------------------------------------
@@ -227,10 +231,15 @@ def event(
     values: Sequence[Measured],
     tariff: ITariff | None,
     now: datetime,
-) -> tuple[Decision | None, float | None]:
+) -> tuple[Decision | None, float | None, bool]:
     """Something has happened; events may come again and in any order.
 
-    :returns: what is decided of the token, and what the transaction costs.
+    A number that has come stands for the event that came with it first. What else comes with it
+    may only add to that: facts that no event has told, an end among them, and meter values. An
+    event that does, or that contradicts the first, is kept in `events` as it is.
+
+    :returns: what is decided of the token, what the transaction costs, and whether this is the
+        first event of the transaction with a number that another one had.
     """
     row = _find(db, identity, told.transaction_id)
     if row is None:
@@ -245,18 +254,46 @@ def event(
         row = db.execute(select(transactions).where(_table.id == number)).one()
     is_new = not seen.has(row.told, told.seq_no)
     changes = _news(row, told, token, values)
+    other = False
+    if not is_new:
+        other, changes = _not_told_yet(row, told, changes)
     decision = None
     if token is not None:
         decision = _decision(db, row, told, token, now)
-        if changes.get("id_tag") is not None:
+        if changes.get("id_tag") is not None or _began(row, told, token):
             changes["id_tag_status"] = decision.status
-    changes["told"] = seen.added(row.told, told.seq_no, told.kind, changes)
-    changes["complete"] = int(seen.is_complete(changes["told"]))
+    record = seen.added(row.told, told.seq_no, told.kind, changes)
+    other |= add_measured(db, row.id, values, count=not is_new) > 0
+    if other:
+        happened(db, identity, "TransactionEvent", [(told.at, told.payload())], now)
+    first_other = other and not record.get("others", False)
+    changes["told"] = {**record, "others": True} if other else record
+    changes["complete"] = int(seen.is_complete(record))
     _change(db, row.id, changes)
-    add_measured(db, row.id, values)
     if is_new and (reservation := told.facts.get("reservation_id")) is not None:
         used(db, identity, reservation)
-    return decision, None if tariff is None else _cost(db, row.id, values, tariff)
+    cost = None if tariff is None else _cost(db, row.id, values, tariff)
+    return decision, cost, first_other
+
+
+def _began(row: Row[Any], told: Event, token: Token) -> bool:
+    """Whether this is the event that told who began the transaction, once more."""
+    is_it: bool = row.told is not None and row.told["by"].get("id_tag") == told.seq_no
+    return is_it and row.id_tag == token.id_tag
+
+
+def _not_told_yet(
+    row: Row[Any], told: Event, changes: Mapping[str, Any]
+) -> tuple[bool, dict[str, Any]]:
+    """What an event whose number has come adds; and whether it is another one than came first."""
+    by: Mapping[str, int] = row.told["by"]
+    added = {column: value for column, value in changes.items() if column not in by}
+    contradicts = any(
+        getattr(row, column) != value
+        for column, value in changes.items()
+        if by.get(column) == told.seq_no
+    )
+    return bool(added) or contradicts, added
 
 
 def _news(
