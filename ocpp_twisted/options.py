@@ -144,6 +144,7 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return check
 
 
+_days = _whole("days", 0)
 _whole_seconds, _bytes, _files = _whole("whole seconds"), _whole("bytes", 1024), _whole("files")
 _PORT, _NUMBER, _FLAG = (int, str), (int, float), (bool,)
 
@@ -253,6 +254,22 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             help="Where the plug-in local keeps its records: postgresql://USER@HOST/DATABASE or "
             "sqlite:////FILE. [default: records.db in the data directory]",
             plugin=(RECORDS, "store"),
+        ),
+        "keep-events": Option(
+            help="Days for which records of events are kept, security events among them; 0 for "
+            "ever.",
+            check=_days,
+            types=_NUMBER,
+            default="90",
+            plugin=(RECORDS, "keep_events"),
+        ),
+        "keep-transactions": Option(
+            help="Days for which transactions that have ended are kept, with their meter values; "
+            "0 for ever.",
+            check=_days,
+            types=_NUMBER,
+            default="0",
+            plugin=(RECORDS, "keep_transactions"),
         ),
         "authorize": Option(
             help="Which tags may charge: those that are known, or also all others (open).",

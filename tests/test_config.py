@@ -34,6 +34,8 @@ active-plugin = []
 url-template = ["/a/{id}", "/b/{name}/{id}"]
 heartbeat-interval = 60
 store = "sqlite:////records.db"
+keep-events = 7
+keep-transactions = 3650
 authorize = "open"
 charge-points = "known"
 http = 8080
@@ -108,6 +110,8 @@ class AcceptedTests(FileTestCase):
                     "colour": "green",
                     "heartbeat_interval": 60,
                     "store": "sqlite:////records.db",
+                    "keep_events": 7,
+                    "keep_transactions": 3650,
                     "authorize": "open",
                     "charge_points": "known",
                 },

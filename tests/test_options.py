@@ -57,6 +57,8 @@ class AcceptedTests(OptionsTestCase):
             {
                 "heartbeat_interval": 300,
                 "store": f"sqlite:///{settings.data_directory.absolute() / 'records.db'}",
+                "keep_events": 90,
+                "keep_transactions": 0,
                 "authorize": "known",
                 "charge_points": "any",
             },

@@ -24,6 +24,7 @@ from ocpp_twisted.plugins.local.authorization import Authorization
 from ocpp_twisted.plugins.local.certificates import Certificates
 from ocpp_twisted.plugins.local.charging_v2 import ChargingV2
 from ocpp_twisted.plugins.local.charging_v16 import ChargingV16
+from ocpp_twisted.plugins.local.forgetting import Forgetting
 from ocpp_twisted.plugins.local.kept import Records
 from ocpp_twisted.plugins.local.notifications import Notifications
 from ocpp_twisted.plugins.local.outcomes import Outcomes
@@ -38,10 +39,18 @@ from ocpp_twisted.records import Admission, ChargePoint, Transaction
 
 __all__ = ["LocalPlugin"]
 
-_OPTIONS = {"authorize", "charge_points", "heartbeat_interval", "store"}
 _IN_MEMORY = "sqlite://"
 #: Seconds between writings of who was heard.
 _HEARD_EVERY = 300.0
+#: What they are of, the least and the most (of days: a century, which every clock can be set back
+#: by), and what holds if nothing is said: 90 days are long enough to look into what has happened,
+#: and no more than a small disk holds.
+_NUMBERS = {
+    "heartbeat_interval": ("seconds", 1, 2**31 - 1, 300),
+    "keep_events": ("days", 0, 36_500, 90),
+    "keep_transactions": ("days", 0, 36_500, 0),
+}
+_OPTIONS = {*_NUMBERS, "authorize", "charge_points", "store"}
 
 
 @implementer(IAttached, IChecksConfig, IMeasured, IReportsHealth)
@@ -67,6 +76,8 @@ class LocalPlugin(
       also those that were not.
     - ``charge_points``: ``"any"`` (the default) are admitted, or only those ``"known"``.
     - ``heartbeat_interval``: seconds (default 300).
+    - ``keep_events``: for how many days events are kept (default 90); 0 for ever.
+    - ``keep_transactions``: the same for transactions that have ended (default 0).
 
     It provides `ocpp_twisted.records.IRecords`. A subclass may have an `authorizer` and a `tariff`
     of its own.
@@ -92,6 +103,7 @@ class LocalPlugin(
         self._store = store
         self._directory: Path | None = None
         self._writing: LoopingCall | None = None
+        self._forgetting: Forgetting | None = None
 
     @property
     def store(self) -> Runner:
@@ -151,16 +163,11 @@ class LocalPlugin(
     def _complaints(self, config: Mapping[str, Any], data_directory: Path | None) -> Complaints:
         wrong = Complaints()
         for option in sorted(config.keys() - _OPTIONS):
-            wrong.add(
-                f"plug-in local: there is no option {option!r}; "
-                "it has `authorize`, `charge_points`, `heartbeat_interval` and `store`"
-            )
-        interval = config.get("heartbeat_interval", self.heartbeat_interval)
-        if type(interval) is not int or interval < 1:
-            wrong.add(
-                f"plug-in local: heartbeat_interval is {interval!r}; "
-                "use a whole number of seconds, 1 or more"
-            )
+            known = ", ".join(sorted(_OPTIONS))
+            wrong.add(f"plug-in local: there is no option {option!r}; it has {known}")
+        for option in _NUMBERS:
+            with wrong.collect():
+                self._number(config, option)
         with wrong.collect():
             _one_of(config, "authorize", "known", "open")
         with wrong.collect():
@@ -169,6 +176,17 @@ class LocalPlugin(
             with wrong.collect():
                 check_database(url, data_directory)
         return wrong
+
+    def _number(self, config: Mapping[str, Any], option: str) -> int:
+        """A whole number; for `heartbeat_interval` a subclass may have a default of its own."""
+        what, least, most, default = _NUMBERS[option]
+        value = config.get(option, getattr(self, option, default))
+        if type(value) is not int or not least <= value <= most:
+            raise ConfigurationError(
+                f"plug-in local: {option} is {value!r}; use a whole number of {what}, "
+                f"{least} to {most}"
+            )
+        return value
 
     def start(self, caller: IActiveCaller, config: Mapping[str, Any]) -> None:
         """See `IActionPlugin.start`.
@@ -179,19 +197,30 @@ class LocalPlugin(
         self._complaints(config, self._directory).tell()
         self.everybody = _one_of(config, "authorize", "known", "open") == "open"
         self.any_charge_point = _one_of(config, "charge_points", "any", "known") == "any"
-        self.heartbeat_interval = config.get("heartbeat_interval", self.heartbeat_interval)
+        self.heartbeat_interval = self._number(config, "heartbeat_interval")
         if (url := config.get("store")) is not None:
             from twisted.internet import reactor  # the one that runs us, whichever it is
 
             self._store = Writer(open_database(url, self._directory), reactor, probe)
             self._writing = LoopingCall(self.write_heard)
             self._writing.start(_HEARD_EVERY, now=False)
+            self._forgetting = Forgetting(
+                self._store,
+                reactor,
+                self.now,
+                self._number(config, "keep_events"),
+                self._number(config, "keep_transactions"),
+            )
+            self._forgetting.start()
 
     def stop(self) -> Deferred[None] | None:
         """See `IActionPlugin.stop`; fires when all is written and the database is closed."""
         if self._writing is not None:
             self._writing.stop()
             self._writing = None
+        if self._forgetting is not None:
+            self._forgetting.stop()
+            self._forgetting = None
         self.write_heard()
         store, self._store = self._store, None
         return None if store is None else store.stop()

@@ -182,7 +182,6 @@ class HappenedTests(SynchronousTestCase):
             self.assertEqual(self.since(strange), ["gap", "c"])
 
 
-
 def message(charge_point: Identity, text: str) -> MessageNotice:
     whose = {"chargePoint": charge_point.id, "name": charge_point.name}
     return MessageNotice(time="", **whose, way="in", version="1.6", text=text)

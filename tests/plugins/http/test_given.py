@@ -33,7 +33,9 @@ class GivenTests(HTTPTestCase):
         (sent,) = wire.hears()
         self.assertTrue(sent.endswith(f'{RESERVE[:-1]},"reservationId":1}}]'), sent)
         wire.says(f'[3,"{sent.split(chr(34))[1]}",{{"status":"Accepted"}}]')
-        answer = b'{"outcome":"CALLRESULT","payload":{"status":"Accepted"},"given":{"reservationId":1}}'
+        answer = (
+            b'{"outcome":"CALLRESULT","payload":{"status":"Accepted"},"given":{"reservationId":1}}'
+        )
         self.assertEqual((await asked).body, answer)
 
     async def test_an_id_that_is_there_stays(self) -> None:
@@ -116,7 +118,7 @@ class PayloadTests(SynchronousTestCase):
     def test_where_the_id_goes(self) -> None:
         for payload, expected in (
             (b"{}", b'{"id":5}'),
-            (b' { } ', b' {"id":5}'),
+            (b" { } ", b' {"id":5}'),
             (b'{"a": "}" , "b":[1.50]}\n', b'{"a": "}" , "b":[1.50],"id":5}'),
             (b'{"\\u00e9":{"id":1}}', b'{"\\u00e9":{"id":1},"id":5}'),
         ):

@@ -5,7 +5,6 @@ Whatever the database, what holds them is kept and answered as anything else is.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase

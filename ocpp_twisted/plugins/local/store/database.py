@@ -154,6 +154,9 @@ def _prepare(engine: Engine, shown: str) -> None:
 def _make(engine: Engine) -> None:
     with engine.begin() as db:
         tables.metadata.create_all(db)
+        for table in tables.metadata.sorted_tables:
+            for index in table.indexes:  # one that an older store has not
+                index.create(db, checkfirst=True)
         if db.scalar(select(tables.settings.c.value).where(tables.settings.c.name == VERSION)):
             return
         db.execute(

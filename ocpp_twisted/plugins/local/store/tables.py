@@ -275,6 +275,7 @@ events = Table(
     Column("data", Json, nullable=False),
     UniqueConstraint("name", "charge_point", "kind", "timestamp", "digest"),
     Index("events_by_kind", "kind", "id"),
+    Index("events_by_time", "received"),
     sqlite_autoincrement=True,
 )
 
