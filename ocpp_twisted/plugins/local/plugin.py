@@ -33,7 +33,7 @@ from ocpp_twisted.plugins.local.registration import Registration
 from ocpp_twisted.plugins.local.reports import Reports
 from ocpp_twisted.plugins.local.status import Status
 from ocpp_twisted.plugins.local.store.charge_points import Heard
-from ocpp_twisted.plugins.local.store.database import check_database, open_database, probe
+from ocpp_twisted.plugins.local.store.database import check_database, probe, reach_database
 from ocpp_twisted.plugins.local.store.writer import Immediate, Runner, Writer
 from ocpp_twisted.records import Admission, ChargePoint, Transaction
 
@@ -201,7 +201,8 @@ class LocalPlugin(
         if (url := config.get("store")) is not None:
             from twisted.internet import reactor  # the one that runs us, whichever it is
 
-            self._store = Writer(open_database(url, self._directory), reactor, probe)
+            engine, trouble = reach_database(url, self._directory)
+            self._store = Writer(engine, reactor, probe, trouble=trouble)
             self._writing = LoopingCall(self.write_heard)
             self._writing.start(_HEARD_EVERY, now=False)
             self._forgetting = Forgetting(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from ocpp_twisted.errors import ConfigurationError
@@ -20,11 +20,18 @@ from ocpp_twisted.plugins.local.store import tables
 from ocpp_twisted.plugins.local.store.tables import COUNTER, PROBE, VERSION
 from ocpp_twisted.writable import obstacle
 
-__all__ = ["check_database", "open_database", "probe"]
+__all__ = ["check_database", "open_database", "probe", "reach_database"]
 
 #: Seconds to wait for another process that writes, and for PostgreSQL to take a connection.
 _BUSY = 10
 _CONNECT = 5
+_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+}
 
 
 def open_database(url: str, own_directory: Path | None = None) -> Engine:
@@ -35,19 +42,37 @@ def open_database(url: str, own_directory: Path | None = None) -> Engine:
     :param own_directory: the one directory that is made if the file of SQLite is in it.
     :raises ConfigurationError: if that cannot be done; the text says why, and no password.
     """
+    engine, trouble = reach_database(url, own_directory)
+    if trouble is not None:
+        raise ConfigurationError(trouble)
+    return engine
+
+
+def reach_database(url: str, own_directory: Path | None = None) -> tuple[Engine, str | None]:
+    """The same, and a sentence if the database may be reached later; it is to be tried with `probe`.
+
+    That is so for a PostgreSQL that does not let us in, whatever the reason, and for an SQLite
+    file that is there already, on a disk that is full, say.
+    """
     engine = check_database(url, own_directory)
-    shown = engine.url.render_as_string(hide_password=True)
+    file = _file(engine.url)
+    unreachable = f"the store {engine.url.render_as_string(hide_password=True)} cannot be opened"
     try:
-        if (file := _file(engine.url)) is not None:
+        was_there = file is not None and _is_there(file)
+        if file is not None:
             if own_directory is not None and file.absolute().parent == own_directory.absolute():
                 file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch(
-                mode=0o600
-            )  # it holds who charged when; SQLite gives its other files the same
-        _prepare(engine, shown)
+            # It holds who charged when; SQLite gives its other files the same mode.
+            file.touch(mode=0o600)
+        try:
+            _prepare(engine)
+        except OperationalError as error:
+            if not (_passes(error.orig) if was_there else _is_postgresql(engine.url)):
+                raise
+            return engine, f"{unreachable}: {_said(error)}"
     except (DBAPIError, OSError) as error:
-        raise ConfigurationError(f"the store {shown} cannot be opened: {_said(error)}") from error
-    return engine
+        raise ConfigurationError(f"{unreachable}: {_said(error)}") from error
+    return engine, None
 
 
 def check_database(url: str, own_directory: Path | None = None) -> Engine:
@@ -72,10 +97,27 @@ def check_database(url: str, own_directory: Path | None = None) -> Engine:
 
 
 def probe(db: Connection) -> None:
-    """Write about as much as a batch of jobs does, to see whether it can be written."""
+    """Write about as much as a batch of jobs does, to see whether it can be written.
+
+    If it could not be reached when the server started, it may have no tables yet.
+    """
+    _make(db)
     value = tables.settings.update().where(tables.settings.c.name == PROBE)
     # SQLite writes nothing where the new value is the old one.
     db.execute(value.values(value=os.urandom(32768).hex()))
+
+
+def _is_postgresql(url: URL) -> bool:
+    return url.get_backend_name() == "postgresql"
+
+
+def _is_there(file: Path) -> bool:
+    return file.is_file() and file.stat().st_size > 0
+
+
+def _passes(error: object) -> bool:
+    """Whether what SQLite complains about may pass: it is the disk or another process."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
 
 
 def _said(error: Exception) -> str:
@@ -135,30 +177,24 @@ def _postgresql(url: URL) -> Engine:
         ) from error
 
 
-def _prepare(engine: Engine, shown: str) -> None:
+def _prepare(engine: Engine) -> None:
     try:
-        _make(engine)
-    except (IntegrityError, DBAPIError):
+        with engine.begin() as db:
+            _make(db)
+    except DBAPIError:
         # Another process may have made the tables at the same time.
-        _make(engine)
-    with engine.begin() as db:
-        settings = tables.settings
-        found = db.scalar(select(settings.c.value).where(settings.c.name == VERSION))
-    if found is None or not found.isdecimal() or int(found) > tables.SCHEMA_VERSION:
-        raise ConfigurationError(
-            f"the store {shown} is of version {found}, and this program knows versions up to "
-            f"{tables.SCHEMA_VERSION}: use a newer ocpp_twisted, or another store"
-        )
+        with engine.begin() as db:
+            _make(db)
 
 
-def _make(engine: Engine) -> None:
-    with engine.begin() as db:
-        tables.metadata.create_all(db)
-        for table in tables.metadata.sorted_tables:
-            for index in table.indexes:  # one that an older store has not
-                index.create(db, checkfirst=True)
-        if db.scalar(select(tables.settings.c.value).where(tables.settings.c.name == VERSION)):
-            return
+def _make(db: Connection) -> None:
+    """Make what is not there yet, and see whether all is of a version that is known here."""
+    tables.metadata.create_all(db)
+    for table in tables.metadata.sorted_tables:
+        for index in table.indexes:  # one that an older store has not
+            index.create(db, checkfirst=True)
+    version = db.scalar(select(tables.settings.c.value).where(tables.settings.c.name == VERSION))
+    if version is None:
         db.execute(
             insert(tables.settings),
             [{"name": VERSION, "value": str(tables.SCHEMA_VERSION)}, {"name": PROBE, "value": ""}],
@@ -166,3 +202,8 @@ def _make(engine: Engine) -> None:
         # Charge points may still tell of transactions in a store that was lost: another store
         # gives out other numbers, as long as there was less than one a second.
         db.execute(insert(tables.counters).values(name=COUNTER, value=int(time.time())))
+    elif not version.isdecimal() or int(version) > tables.SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"the store is of version {version}, and this program knows versions up to "
+            f"{tables.SCHEMA_VERSION}; use a newer ocpp_twisted, or another store"
+        )

@@ -108,6 +108,7 @@ class Writer:
 
     :param probe: a job to try with.
     :param most_waiting: how many jobs may wait; more of them fail at once.
+    :param trouble: why the database cannot be reached yet; None if it can.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Writer:
         reactor: Any,
         probe: Callable[[Connection], None],
         most_waiting: int = 20_000,
+        trouble: str | None = None,
     ) -> None:
         self.healthy = True
         self.commits = Histogram()
@@ -128,8 +130,9 @@ class Writer:
         # What the two threads share is touched under this only.
         self._lock = Condition()
         self._waiting: deque[_Job] = deque()
-        self._lost = False
+        self._lost = trouble is not None
         self._stopping = False
+        self._told([], trouble)
         self._thread = Thread(target=self._work, name="ocpp records", daemon=True)
         self._thread.start()
 
