@@ -22,9 +22,10 @@ from ocpp_twisted.plugins.local.authorization import id_token_info
 from ocpp_twisted.plugins.local.keeping import Keeping
 from ocpp_twisted.plugins.local.messages import answer, given
 from ocpp_twisted.plugins.local.rules import Decision
-from ocpp_twisted.plugins.local.store import facts, transactions
+from ocpp_twisted.plugins.local.store import facts
 from ocpp_twisted.plugins.local.store.meters import measured
-from ocpp_twisted.plugins.local.store.transactions import Event, Token
+from ocpp_twisted.plugins.local.store.transaction_events import Event, event
+from ocpp_twisted.plugins.local.store.transactions import Token
 
 __all__ = ["ChargingV2"]
 
@@ -73,7 +74,7 @@ class ChargingV2(Keeping):
 
         def keep(token: Token | None) -> Deferred[Response]:
             kept = self.keep(
-                transactions.event,
+                event,
                 charge_point.identity,
                 told,
                 token,

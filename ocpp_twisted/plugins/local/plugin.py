@@ -33,7 +33,12 @@ from ocpp_twisted.plugins.local.registration import Registration
 from ocpp_twisted.plugins.local.reports import Reports
 from ocpp_twisted.plugins.local.status import Status
 from ocpp_twisted.plugins.local.store.charge_points import Heard
-from ocpp_twisted.plugins.local.store.database import check_database, probe, reach_database
+from ocpp_twisted.plugins.local.store.database import (
+    check_database,
+    open_database,
+    probe,
+    reach_database,
+)
 from ocpp_twisted.plugins.local.store.writer import Immediate, Runner, Writer
 from ocpp_twisted.records import Admission, ChargePoint, Transaction
 

@@ -14,7 +14,8 @@ from ocpp_twisted.identity import Identity
 from ocpp_twisted.plugins.local.store import transactions
 from ocpp_twisted.plugins.local.store.database import open_database, probe
 from ocpp_twisted.plugins.local.store.ids import new_id
-from ocpp_twisted.plugins.local.store.transactions import Event, Start, Token
+from ocpp_twisted.plugins.local.store.transaction_events import Event, event
+from ocpp_twisted.plugins.local.store.transactions import Start, Token
 from ocpp_twisted.plugins.local.store.writer import Writer
 from tests.plugins.local.databases import empty_url
 from tests.plugins.local.wire import NOW
@@ -57,9 +58,9 @@ class Shared(TestCase):
         kinds = ["Started", *["Updated"] * 28, "Ended"]
         told = []
         for seq_no, kind in enumerate(kinds):
-            happened = Event("2.0.1", "T1", kind, seq_no, {}, False, None)
+            happened = Event("2.0.1", "T1", kind, NOW, seq_no, {}, False, None, dict)
             writer = self.writers[seq_no % 3]
-            told.append(writer.run(transactions.event, CP1, happened, None, [], None, NOW))
+            told.append(writer.run(event, CP1, happened, None, [], None, NOW))
         await gatherResults(told, consumeErrors=True)
         transaction = await self.writers[0].run(transactions.find, CP1, "T1")
         self.assertTrue(transaction.complete)

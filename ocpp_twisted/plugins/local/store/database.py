@@ -49,7 +49,7 @@ def open_database(url: str, own_directory: Path | None = None) -> Engine:
 
 
 def reach_database(url: str, own_directory: Path | None = None) -> tuple[Engine, str | None]:
-    """The same, and a sentence if the database may be reached later; it is to be tried with `probe`.
+    """The same, and a sentence if the database may be reached later: try it with `probe`.
 
     That is so for a PostgreSQL that does not let us in, whatever the reason, and for an SQLite
     file that is there already, on a disk that is full, say.

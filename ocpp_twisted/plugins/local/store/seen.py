@@ -2,7 +2,8 @@
 
 It is kept as JSON: ``ranges`` of sequence numbers, first and last included, in their order; ``by``,
 column to the number of the event that told it; ``first`` and ``last``, the numbers of Started and
-Ended; ``others``, true once another event has come with a number that had come. Source: 2.x part 2, seqNo of TransactionEventRequest.
+Ended; ``others``, true once another event has come with a number that had come. Source: 2.x
+part 2, seqNo of TransactionEventRequest.
 """
 
 from __future__ import annotations
