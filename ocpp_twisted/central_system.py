@@ -152,6 +152,16 @@ class CentralSystem:
         connection.close(code, reason)
         return succeed(None)
 
+    def register(self, charge_point: str | Identity, status: str) -> Deferred[None]:
+        """See `IActiveCaller.register`."""
+        identity = Identity.of(charge_point)
+        connection = self._connections.get(identity)
+        if connection is not None:
+            connection.register(status)
+        else:
+            self._memory.register(identity, status)
+        return succeed(None)
+
     def connection_made(
         self, identity: Identity, subprotocol: str, transport: IMessageTransport
     ) -> Connection:

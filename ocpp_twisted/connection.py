@@ -230,6 +230,11 @@ class Connection(Answering):
         self.close(1000, reason)
         self.lost(reason)
 
+    def register(self, status: str) -> None:
+        """See `IActiveCaller.register`."""
+        self._remembered.register(status)
+        self._registered(status)
+
     def finish(self) -> None:
         """Close as soon as no CALL is open in either direction; start no new call of ours."""
         self._finishing = True

@@ -130,6 +130,17 @@ class IActiveCaller(Interface):
         :returns: a Deferred that fires when the closing has begun. Its errback is `NotConnected`.
         """
 
+    def register(charge_point: str | Identity, status: str) -> Deferred[None]:
+        """Let a status count as the answer to a charge point's last BootNotification, from now on.
+
+        It decides what the charge point may send and be sent, until it boots again; no message
+        tells it. Nothing is done for a charge point that is not connected and not remembered:
+        its `IActionPlugin.charge_point_online` is the place for that.
+
+        :param status: ``Accepted``, ``Pending`` or ``Rejected``.
+        :returns: a Deferred that fires when it counts.
+        """
+
 
 class IChargePoint(Interface):
     """A charge point that is, or was, connected; what handlers get."""

@@ -289,7 +289,11 @@ class IRecords(Interface):
     def put_charge_point(
         charge_point: str | Identity, admission: Admission = "Accepted"
     ) -> Deferred[ChargePoint]:
-        """Enter a charge point, or change what was entered. It counts from its next boot on."""
+        """Enter a charge point, or change what was entered.
+
+        Rejected counts at once: it may send nothing but a BootNotification, and be sent nothing,
+        and its connection is closed. So does the end of that; all else from its next boot on.
+        """
 
     def delete_charge_point(charge_point: str | Identity) -> Deferred[bool]:
         """Forget a charge point and its facts; its transactions and events stay.

@@ -73,6 +73,11 @@ class Remembered:
             or self.registration.status is not Status.UNKNOWN
         )
 
+    def register(self, status: str) -> None:
+        """Its registration is decided anew; what it was told before is told no more."""
+        self.registration.boot_answered(status)
+        self.answers.clear()
+
     def answer(self, event: CallReceived, now: float) -> bytes | None:
         """The CALLRESULT that this CALL got before; None if it is new."""
         digest, until, frame, _ = self.answers.get(event.message_id, (None, 0.0, None, None))
@@ -125,6 +130,12 @@ class Memory:
     def recall(self, identity: Identity) -> Remembered:
         """What is remembered of a charge point that connects."""
         return self._offline.pop(identity, None) or Remembered()
+
+    def register(self, identity: Identity, status: str) -> None:
+        """See `Remembered.register`; nothing for a charge point that is not remembered."""
+        remembered = self._offline.get(identity)
+        if remembered is not None:
+            remembered.register(status)
 
     def keep(self, identity: Identity, remembered: Remembered) -> None:
         """A charge point has left. One that has said nothing takes no other's place."""

@@ -45,7 +45,7 @@ class ChargePointsQuery(PageQuery, frozen=True, kw_only=True):
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an operator enters of a charge point.
 
-    :ivar admission: the answer to its next BootNotification.
+    :ivar admission: the answer to its next BootNotification; Rejected counts at once.
     """
 
     admission: Admission = "Accepted"
@@ -125,7 +125,7 @@ class ChargePoints(RecordKeeping):
         problems=("no-records",),
     )
     async def enter(self, asked: Asked) -> ChargePointState:
-        """It counts from the charge point's next BootNotification on."""
+        """See `IRecords.put_charge_point` for when it counts."""
         for place, text in (("id", asked.identity.id), ("name", asked.identity.name)):
             if (why := unusable(text)) is not None:
                 raise Problem("invalid-request", f"the {place} {why}", path=place)

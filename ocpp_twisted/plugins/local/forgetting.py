@@ -70,9 +70,7 @@ class Forgetting:
 
     def _look(self) -> None:
         self._next = None
-        looked = Deferred.fromCoroutine(self._delete())
-        looked.addErrback(lambda failure: _log.failure("nothing can be deleted", failure) or _LATER)
-        looked.addCallback(self._wait)
+        Deferred.fromCoroutine(self._delete()).addCallback(self._wait)
 
     async def _delete(self) -> float:
         """Delete some; returns in how many seconds to look again."""
@@ -82,4 +80,7 @@ class Forgetting:
                 more |= await self._store.run(job, self._now() - timedelta(days=days))
             except RecordsUnavailable:
                 return _LATER  # which has been told
+            except Exception:
+                _log.failure("what is old cannot be deleted")
+                return _LATER
         return _SOON if more else _LATER

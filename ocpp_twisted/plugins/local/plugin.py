@@ -45,7 +45,7 @@ from ocpp_twisted.records import Admission, ChargePoint, Transaction
 __all__ = ["LocalPlugin"]
 
 _IN_MEMORY = "sqlite://"
-#: Seconds between writings of who was heard.
+#: Seconds between writings of who was heard, and looks at whom another process has rejected.
 _HEARD_EVERY = 300.0
 #: What they are of, the least and the most (of days: a century, which every clock can be set back
 #: by), and what holds if nothing is said: 90 days are long enough to look into what has happened,
@@ -105,6 +105,7 @@ class LocalPlugin(
         self.any_charge_point = True
         self._last_heard: dict[Identity, Heard] = {}
         self._admitted: set[Identity] = set()
+        self._rejected: set[Identity] = set()
         self._store = store
         self._directory: Path | None = None
         self._writing: LoopingCall | None = None
@@ -128,13 +129,25 @@ class LocalPlugin(
         self, charge_point: str | Identity, admission: Admission = "Accepted"
     ) -> Deferred[ChargePoint]:
         """See `IRecords.put_charge_point`; what it may send is looked up again."""
-        self._admitted.discard(Identity.of(charge_point))
-        return super().put_charge_point(charge_point, admission)
+        identity = Identity.of(charge_point)
+        self._admitted.discard(identity)
+
+        def entered(record: ChargePoint) -> ChargePoint:
+            self.decided(identity, admission)
+            return record
+
+        return super().put_charge_point(identity, admission).addCallback(entered)
 
     def delete_charge_point(self, charge_point: str | Identity) -> Deferred[bool]:
         """See `IRecords.delete_charge_point`; what it may send is looked up again."""
-        self._admitted.discard(Identity.of(charge_point))
-        return super().delete_charge_point(charge_point)
+        identity = Identity.of(charge_point)
+        self._admitted.discard(identity)
+
+        def forgotten(was_known: bool) -> bool:
+            self.decided(identity, None)
+            return was_known
+
+        return super().delete_charge_point(identity).addCallback(forgotten)
 
     def close_transaction(self, id: int) -> Deferred[Transaction | None]:  # noqa: A002
         """See `IRecords.close_transaction`."""
@@ -203,13 +216,14 @@ class LocalPlugin(
         self.everybody = _one_of(config, "authorize", "known", "open") == "open"
         self.any_charge_point = _one_of(config, "charge_points", "any", "known") == "any"
         self.heartbeat_interval = self._number(config, "heartbeat_interval")
+        self.caller = caller
         if (url := config.get("store")) is not None:
             from twisted.internet import reactor  # the one that runs us, whichever it is
 
             engine, trouble = reach_database(url, self._directory)
             self._store = Writer(engine, reactor, probe, trouble=trouble)
-            self._writing = LoopingCall(self.write_heard)
-            self._writing.start(_HEARD_EVERY, now=False)
+            self._writing = LoopingCall(self._look_around)
+            self._writing.start(_HEARD_EVERY)
             self._forgetting = Forgetting(
                 self._store,
                 reactor,
@@ -218,6 +232,10 @@ class LocalPlugin(
                 self._number(config, "keep_transactions"),
             )
             self._forgetting.start()
+
+    def _look_around(self) -> None:
+        self.write_heard()
+        self.heed_rejected()
 
     def stop(self) -> Deferred[None] | None:
         """See `IActionPlugin.stop`; fires when all is written and the database is closed."""

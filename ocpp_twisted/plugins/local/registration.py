@@ -10,16 +10,16 @@ from typing import Any
 import msgspec
 from twisted.internet.defer import Deferred
 
-from ocpp_twisted.errors import CallFault, ErrorCode
+from ocpp_twisted.errors import CallFault, ErrorCode, NotConnected, RecordsUnavailable
 from ocpp_twisted.identity import Identity
-from ocpp_twisted.interfaces import IChargePoint, RequestHandler
+from ocpp_twisted.interfaces import IActiveCaller, IChargePoint, RequestHandler
 from ocpp_twisted.ocppj.message import Request, Response
 from ocpp_twisted.plugin import on
 from ocpp_twisted.plugins.local.keeping import Keeping
 from ocpp_twisted.plugins.local.messages import answer, requests
 from ocpp_twisted.plugins.local.store import charge_points
 from ocpp_twisted.plugins.local.store.charge_points import Boot, Heard
-from ocpp_twisted.records import ChargePoint
+from ocpp_twisted.records import Admission, ChargePoint
 
 __all__ = ["Registration"]
 
@@ -27,18 +27,23 @@ __all__ = ["Registration"]
 _MOST_HEARD = 10_000
 #: How many of them are written in one job: others want to be answered meanwhile.
 _MOST_AT_ONCE = 250
+#: The WebSocket close code for who is not wanted (RFC 6455 section 7.4.1).
+_POLICY = 1008
 
 
 class Registration(Keeping):
     """Admits charge points, and tells the time.
 
     :ivar any_charge_point: whether those that nobody has entered are admitted.
+    :ivar caller: to close the gate between two boots; None for nobody.
     """
 
     heartbeat_interval: int
     any_charge_point: bool
+    caller: IActiveCaller | None = None
     _last_heard: dict[Identity, Heard]
     _admitted: set[Identity]
+    _rejected: set[Identity]
 
     def request_handler(self, version: str, action: str) -> RequestHandler | None:
         """See `IActionPlugin.request_handler`.
@@ -89,8 +94,46 @@ class Registration(Keeping):
         return answer(request, currentTime=self._note_heard(charge_point).at)
 
     def charge_point_online(self, charge_point: IChargePoint) -> None:
-        """Noted, to be written later."""
+        """Noted, to be written later. Who is rejected may only boot."""
         self._note_heard(charge_point)
+        if charge_point.identity in self._rejected and self.caller is not None:
+            self.caller.register(charge_point.identity, "Rejected")
+
+    def decided(self, identity: Identity, admission: Admission | None) -> None:
+        """The operator has decided on a charge point.
+
+        That counts at once if it is Rejected or was, else from its next boot on. OCPP has no
+        message for it. Its connection is closed, because many charge points boot
+        when they come back; those that do not can send and be sent nothing.
+
+        :param admission: None if it is not entered any more.
+        """
+        if admission is None and self.any_charge_point:
+            admission = "Accepted"
+        if (admission == "Rejected") == (identity in self._rejected):
+            return
+        if admission == "Rejected":
+            self._rejected.add(identity)
+        else:
+            self._rejected.discard(identity)
+        if self.caller is None or admission is None:
+            return
+        self.caller.register(identity, admission)
+        if admission == "Rejected":
+            closed = self.caller.disconnect(identity, _POLICY, "rejected by the operator")
+            closed.addErrback(lambda failure: failure.trap(NotConnected))
+
+    def heed_rejected(self) -> None:
+        """See whom the records say to reject: another process may have been told."""
+
+        def heed(rejected: set[Identity]) -> None:
+            for identity in rejected - self._rejected:
+                self.decided(identity, "Rejected")
+            for identity in self._rejected - rejected:
+                self.decided(identity, "Accepted")
+
+        found = self.store.run(charge_points.rejected)
+        found.addCallback(heed).addErrback(lambda failure: failure.trap(RecordsUnavailable))
 
     def _note_heard(self, charge_point: IChargePoint) -> Heard:
         heard = self._last_heard[charge_point.identity] = self._heard(charge_point)

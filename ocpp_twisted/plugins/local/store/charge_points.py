@@ -24,6 +24,7 @@ __all__ = [
     "get_charge_point",
     "heard",
     "list_charge_points",
+    "rejected",
 ]
 
 _table = charge_points.c
@@ -82,6 +83,12 @@ def admit(db: Connection, identity: Identity, admission: Admission) -> ChargePoi
     found = get_charge_point(db, identity)
     assert found is not None
     return found
+
+
+def rejected(db: Connection) -> set[Identity]:
+    """Those that the operator has entered as Rejected."""
+    query = select(_table.charge_point, _table.name).where(_table.admission == "Rejected")
+    return {Identity(row.charge_point, row.name) for row in db.execute(query)}
 
 
 def forget(db: Connection, identity: Identity) -> bool:
