@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "http.md").read_text()
 ANSWERS = {
     "Reset": '[3,"{id}",{{"status":"Accepted"}}]',
+    "ReserveNow": '[3,"{id}",{{"status":"Accepted"}}]',
     "ClearCache": '[4,"{id}","NotSupported","",{{}}]',
 }
 

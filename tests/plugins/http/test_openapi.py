@@ -61,6 +61,11 @@ class OpenAPITests(HTTPTestCase):
         self.assertTrue(call.is_valid({"action": "Reset", "payload": {"type": "Soft"}}))
         self.assertFalse(call.is_valid({"payload": {}}))
         self.assertFalse(call.is_valid({"action": "Reset", "timeout": 0}))
+        given = {"outcome": "CALLRESULT", "payload": {}, "given": {"reservationId": 17}}
+        self.assertTrue(self.validator("CallResult").is_valid(given))
+        self.assertFalse(self.validator("CallResult").is_valid({**given, "given": 17}))
+        described = document["components"]["schemas"]["CallError"]["properties"]["given"]
+        self.assertIn("the id that was given out", described["description"])
 
     async def test_docstrings_become_descriptions(self) -> None:
         document = await self.asked()
