@@ -91,6 +91,8 @@ class Admission(SynchronousTestCase):
             of(site.plugin.put_charge_point("CP1"))
             self.assertIn("currentTime", charge_point.says(heartbeat % 2))
             of(site.plugin.put_charge_point("CP1", "Rejected"))
+            self.assertIsNone(charge_point.says(heartbeat % 3))  # its connection is closed
+            charge_point = site.connect(subprotocol)
             self.assertIn("SecurityError", charge_point.says(heartbeat % 3))
             of(site.plugin.delete_charge_point("CP1"))
             self.assertIn("SecurityError", charge_point.says(heartbeat % 4))
