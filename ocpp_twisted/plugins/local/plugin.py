@@ -45,8 +45,11 @@ from ocpp_twisted.records import Admission, ChargePoint, Transaction
 __all__ = ["LocalPlugin"]
 
 _IN_MEMORY = "sqlite://"
-#: Seconds between writings of who was heard, and looks at whom another process has rejected.
+#: Seconds between writings of who was heard.
 _HEARD_EVERY = 300.0
+#: Seconds between looks at who is rejected: another process may have been told, or the store may
+#: not have been there.
+_REJECTED_EVERY = 60.0
 #: What they are of, the least and the most (of days: a century, which every clock can be set back
 #: by), and what holds if nothing is said: 90 days are long enough to look into what has happened,
 #: and no more than a small disk holds.
@@ -108,7 +111,7 @@ class LocalPlugin(
         self._rejected: set[Identity] = set()
         self._store = store
         self._directory: Path | None = None
-        self._writing: LoopingCall | None = None
+        self._looping: list[LoopingCall] = []
         self._forgetting: Forgetting | None = None
 
     @property
@@ -222,8 +225,11 @@ class LocalPlugin(
 
             engine, trouble = reach_database(url, self._directory)
             self._store = Writer(engine, reactor, probe, trouble=trouble)
-            self._writing = LoopingCall(self._look_around)
-            self._writing.start(_HEARD_EVERY)
+            self._looping = [LoopingCall(self.write_heard), LoopingCall(self.heed_rejected)]
+            for looping, seconds in zip(
+                self._looping, (_HEARD_EVERY, _REJECTED_EVERY), strict=True
+            ):
+                looping.start(seconds)
             self._forgetting = Forgetting(
                 self._store,
                 reactor,
@@ -233,15 +239,10 @@ class LocalPlugin(
             )
             self._forgetting.start()
 
-    def _look_around(self) -> None:
-        self.write_heard()
-        self.heed_rejected()
-
     def stop(self) -> Deferred[None] | None:
         """See `IActionPlugin.stop`; fires when all is written and the database is closed."""
-        if self._writing is not None:
-            self._writing.stop()
-            self._writing = None
+        while self._looping:
+            self._looping.pop().stop()
         if self._forgetting is not None:
             self._forgetting.stop()
             self._forgetting = None
