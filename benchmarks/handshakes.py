@@ -48,12 +48,12 @@ def handshake(server: SSL.Connection, client: ssl.SSLObject, bios: list[ssl.Memo
 
 def measure(files: tuple[Path, Path], newest: ssl.TLSVersion, resume: bool) -> float:
     """The server's processor seconds for a handshake, the mean of many."""
-    context = server_context(*files).getContext()
+    tls = server_context(*files)
     ours = no_verification()
     ours.maximum_version = newest
     session, used = None, 0.0
     for _ in range(_HANDSHAKES):
-        server = SSL.Connection(context, None)
+        server = tls.serverConnectionForTLS(None)
         server.set_accept_state()
         bios = [ssl.MemoryBIO(), ssl.MemoryBIO()]
         client = ours.wrap_bio(*bios, session=session if resume else None)

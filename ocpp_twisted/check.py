@@ -13,11 +13,14 @@ from typing import Any
 
 from ocpp_twisted.complaints import Complaints
 from ocpp_twisted.config import Settings
+from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.interfaces import IChecksConfig
 from ocpp_twisted.logs import LogOptions, check_file
 from ocpp_twisted.places import clash
 from ocpp_twisted.recording.file import check_recording
-from ocpp_twisted.websocket.tls import check_development_certificate, server_context
+from ocpp_twisted.security.handshake import SecurityProfile
+from ocpp_twisted.websocket.certificates import check_development_certificate, load_tls
+from ocpp_twisted.websocket.tls import ServerTLS
 
 __all__ = ["problems"]
 
@@ -30,10 +33,7 @@ def problems(settings: Settings, logs: LogOptions | None) -> list[str]:
     wrong = Complaints()
     _addresses(settings, wrong)
     with wrong.collect():
-        if settings.wss and settings.tls is not None:
-            server_context(*settings.tls)
-        elif settings.wss:
-            check_development_certificate(settings.data_directory)
+        _tls(settings)
     log = None if logs is None else logs.file
     if logs is not None:
         with wrong.collect():
@@ -47,6 +47,24 @@ def problems(settings: Settings, logs: LogOptions | None) -> list[str]:
         for sentence in _of_plugin(plugin, settings):
             wrong.add(sentence)
     return wrong.sentences
+
+
+def _tls(settings: Settings) -> None:
+    """:raises ConfigurationError: if its files cannot be used."""
+    listeners = [*settings.wss, *settings.wss_legacy]
+    if not listeners:
+        return
+    loaded = load_tls(settings.tls)
+    if not loaded.pairs:
+        check_development_certificate(settings.data_directory)
+    demanded = [settings.security_profile("wss", each) for each in listeners]
+    if SecurityProfile.CLIENT_CERTIFICATE in demanded and not loaded.client_cas:
+        raise ConfigurationError(
+            "security profile 3 demands client certificates, but nobody may issue them: give "
+            "--tls-client-ca"
+        )
+    if loaded.pairs:
+        ServerTLS(loaded, legacy=bool(settings.wss_legacy))
 
 
 def _of_plugin(plugin: Any, settings: Settings) -> Iterable[str]:
@@ -63,6 +81,7 @@ def _of_plugin(plugin: Any, settings: Settings) -> Iterable[str]:
 def _addresses(settings: Settings, wrong: Complaints) -> None:
     listening = [("--ws", each) for each in settings.ws]
     listening += [("--wss", each) for each in settings.wss]
+    listening += [("--wss-legacy", each) for each in settings.wss_legacy]
     http = settings.plugin_config.get("http", {}).get("listen")
     if isinstance(http, str):
         listening.append(("--http", http))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,8 +29,10 @@ from ocpp_twisted.options import OPTIONS, RECORDS, Option, endpoint_description
 from ocpp_twisted.quirks import Quirks
 from ocpp_twisted.recording.file import Recording
 from ocpp_twisted.records import IRecords
+from ocpp_twisted.security.binding import Binding
 from ocpp_twisted.security.handshake import SecurityProfile
 from ocpp_twisted.security.proxies import Proxies
+from ocpp_twisted.websocket.certificates import TLSFiles
 from ocpp_twisted.websocket.server import WebSocketOptions
 from ocpp_twisted.websocket.urls import DEFAULT_TEMPLATES, Templates
 
@@ -43,10 +45,12 @@ class Settings:
 
     :ivar ws: Twisted endpoint descriptions to listen on, for example ``tcp:9000``.
     :ivar wss: the same for WebSockets over TLS.
+    :ivar wss_legacy: the same for old charge points, with TLS 1.0 and up.
     :ivar security_profiles: what charge points have to prove, by ``ws``, ``wss`` or an element of
-        these two; 0 where nothing is said.
-    :ivar tls: the certificate's and the private key's file; None for a development certificate,
-        kept in `data_directory`.
+        these three; 0 where nothing is said.
+    :ivar tls: the files for TLS; without a certificate one for development is made and kept in
+        `data_directory`.
+    :ivar binding: how a client certificate names its charge point.
     :ivar reuse_port: whether several processes may listen on the same ports.
     :ivar action_plugins: the first that handles a request answers it.
     :ivar active_plugins: what sends commands.
@@ -60,8 +64,10 @@ class Settings:
 
     ws: Sequence[str] = ()
     wss: Sequence[str] = ()
+    wss_legacy: Sequence[str] = ()
     security_profiles: Mapping[str, SecurityProfile] = field(default_factory=dict)
-    tls: tuple[Path, Path] | None = None
+    tls: TLSFiles = field(default_factory=TLSFiles)
+    binding: Binding = field(default_factory=Binding)
     reuse_port: bool = False
     data_directory: Path = Path("ocpp-data")
     action_plugins: Sequence[IActionPlugin] = ()
@@ -248,8 +254,13 @@ def make(
     return Settings(
         ws=value["ws"],
         wss=value["wss"],
+        wss_legacy=value["wss-legacy"],
         security_profiles=security_profiles,
-        tls=(value["tls-cert"], value["tls-key"]) if value["tls-key"] else None,
+        tls=_tls(value, wrong),
+        binding=replace(
+            value["client-certificate-id"],
+            organizations=tuple(value["client-certificate-organization"]),
+        ),
         reuse_port=value["reuse-port"],
         data_directory=directory,
         action_plugins=action_plugins,
@@ -292,17 +303,15 @@ def _value(name: str, option: Option, given: Given | None) -> Any:
 
 
 def _check_together(given: Mapping[str, Given], wrong: Complaints, listening: bool) -> None:
-    if listening and not given.keys() & {"ws", "wss"}:
+    if listening and not given.keys() & {"ws", "wss", "wss-legacy"}:
         wrong.add(
             "there is nothing to listen on: give --ws PORT, --wss PORT or both, "
             "for example --ws 9000 --wss 9443"
         )
     for name, each in given.items():
         needs = OPTIONS[name].needs
-        if needs and needs not in given:
-            wrong.add(f"{each.where} is for --{needs}: add --{needs}, or leave it out")
-    if "tls-cert" in given and "tls-key" not in given:
-        wrong.add(f"{given['tls-cert'].where} needs its private key: add --tls-key FILE")
+        if needs and not given.keys() & set(needs):
+            wrong.add(f"{each.where} is for --{needs[0]}: add --{needs[0]}, or leave it out")
 
 
 def _chosen(
@@ -319,7 +328,8 @@ def _chosen(
 
 def _security_profiles(value: Mapping[str, Any], wrong: Complaints) -> dict[str, SecurityProfile]:
     """By scheme or endpoint."""
-    listeners = [(scheme, each) for scheme in ("ws", "wss") for each in value[scheme]]
+    listeners = [("ws", each) for each in value["ws"]]
+    listeners += [("wss", each) for each in [*value["wss"], *value["wss-legacy"]]]
     chosen: dict[str, SecurityProfile] = {}
     for which, profile in value["security-profile"]:
         schemes = [which] if which in ("ws", "wss") else ["ws", "wss"] if not which else []
@@ -351,11 +361,26 @@ def _misfit(scheme: str, profile: SecurityProfile, behind_proxies: bool) -> str:
 
 
 def _proxies(value: Mapping[str, Any], wrong: Complaints) -> Proxies:
-    behind = [each for each in [*value["ws"], *value["wss"]] if each.startswith("haproxy:")]
+    listeners = [*value["ws"], *value["wss"], *value["wss-legacy"]]
+    behind = [each for each in listeners if each.startswith("haproxy:")]
     if behind and not value["proxy"]:
         wrong.add(f"{behind[0]} lets in listed proxies only: add --proxy ADDRESS")
     return Proxies(
         networks=tuple(value["proxy"]), identity_header=value["proxy-identity-header"] or ""
+    )
+
+
+def _tls(value: Mapping[str, Any], wrong: Complaints) -> TLSFiles:
+    certificates, keys = value["tls-cert"], value["tls-key"]
+    if certificates and len(certificates) != len(keys):
+        wrong.add(
+            "--tls-cert and --tls-key go together: give a key for each certificate, in the same "
+            "order (the same file twice, if it holds both)"
+        )
+    return TLSFiles(
+        pairs=list(zip(certificates, keys, strict=False)),
+        client_cas=value["tls-client-ca"],
+        crls=value["tls-crl"],
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -124,14 +125,32 @@ def of_sockets(counts: Counts) -> list[Counted]:
             "Sockets dropped because their handshake took too long.",
             counts.late,
         ),
+        Counted(
+            "ocpp_tls_refused_total",
+            "TLS handshakes that have failed, by reason: suites, version, untrusted, revoked...",
+            ("reason",),
+            {(reason,): number for reason, number in counts.tls_refused.items()},
+        ),
     ]
 
 
-def certificate_days(ends: datetime, now: Callable[[], float] = time.time) -> list[Counted]:
-    """The measure of the server's certificate.
+def certificate_days(
+    certificates: Mapping[Path, datetime],
+    crls: Mapping[Path, datetime],
+    now: Callable[[], float] = time.time,
+) -> list[Counted]:
+    """The measures of the files for TLS.
 
-    :param ends: when it ends.
+    :param certificates: when the certificate in a file ends.
+    :param crls: when a file's next CRL is due.
     """
-    days = (ends.timestamp() - now()) / 86400
-    text = "Days until the server's certificate ends."
-    return [Counted.one("ocpp_certificate_days", text, days)]
+
+    def days(ends: Mapping[Path, datetime]) -> dict[tuple[str, ...], float]:
+        return {(str(path),): (end.timestamp() - now()) / 86400 for path, end in ends.items()}
+
+    text = "Days until a certificate of the server, or of a client CA, ends."
+    due = "Days until the next CRL is due."
+    return [
+        Counted("ocpp_certificate_days", text, ("file",), days(certificates)),
+        Counted("ocpp_crl_days", due, ("file",), days(crls)),
+    ]

@@ -18,6 +18,7 @@ from twisted.internet.endpoints import serverFromString
 
 from ocpp_twisted.logs import FORMATS, level
 from ocpp_twisted.quirks import BUILT_IN, Quirks
+from ocpp_twisted.security.binding import Binding
 from ocpp_twisted.security.handshake import SecurityProfile
 from ocpp_twisted.security.proxies import network
 
@@ -39,7 +40,7 @@ class Option:
     :ivar default: text that holds if nothing is given; None if there is none.
     :ivar several: whether it may be given several times. Its value is a list then.
     :ivar short: its letter on the command line.
-    :ivar needs: the option without which it has no effect, and so is refused.
+    :ivar needs: the options of which one is needed for it to have an effect; else it is refused.
     :ivar plugin: the plug-in that it is for, and the key of that plug-in's configuration. `RECORDS`
         stands for whatever keeps records: it may be ``local``, or a subclass by another name.
     """
@@ -50,7 +51,7 @@ class Option:
     default: str | None = None
     several: bool = False
     short: str = ""
-    needs: str = ""
+    needs: tuple[str, ...] = ()
     plugin: tuple[str, str] | None = None
 
     @property
@@ -164,16 +165,49 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             types=_PORT,
             several=True,
         ),
+        "wss-legacy": Option(
+            help="Listen for old charge points that know no TLS after 1.0 or 1.1, which can be "
+            "broken into: a port or an endpoint, as for --ws.",
+            check=endpoint_description,
+            types=_PORT,
+            several=True,
+        ),
         "tls-cert": Option(
-            help="PEM file: the certificate for --wss, then its intermediate certificates. "
-            "Without it one for development is made and kept in the data directory.",
+            help="PEM file: the certificate for --wss, then its intermediate certificates. Give "
+            "an ECDSA and an RSA one, or one for each server name; the first is for who asks for "
+            "no name. Without it one for development is made and kept in the data directory.",
             check=Path,
-            needs="wss",
+            needs=("wss", "wss-legacy"),
+            several=True,
         ),
         "tls-key": Option(
-            help="PEM file: the private key of --tls-cert.",
+            help="PEM file: the private key of --tls-cert, in the same order.",
             check=Path,
-            needs="tls-cert",
+            needs=("tls-cert",),
+            several=True,
+        ),
+        "tls-client-ca": Option(
+            help="PEM file: CAs that issue the charge points' certificates (security profile 3).",
+            check=Path,
+            needs=("wss", "wss-legacy"),
+            several=True,
+        ),
+        "tls-crl": Option(
+            help="File, PEM or DER: what a CA of --tls-client-ca has revoked.",
+            check=Path,
+            needs=("tls-client-ca",),
+            several=True,
+        ),
+        "client-certificate-id": Option(
+            help="How a charge point's certificate names its id: exact (CN or a SAN is the id), "
+            "suffix=.cp.example (the id comes before that), or serial (the CN is its serial "
+            "number).",
+            check=Binding.parse,
+            default="exact",
+        ),
+        "client-certificate-organization": Option(
+            help="Whose client certificates are good: the O in them. [default: anybody's]",
+            several=True,
         ),
         "security-profile": Option(
             help="How charge points prove who they are: 0 not at all, 1 by password on --ws, 2 by "
@@ -193,7 +227,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "proxy-identity-header": Option(
             help="Header in which a --proxy that ends TLS tells the name in the client certificate "
             "that it has verified, for security profile 3.",
-            needs="proxy",
+            needs=("proxy",),
         ),
         "reuse-port": Option(
             help="Share the ports: start the same command several times, and the kernel spreads "
@@ -210,13 +244,13 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             help="File that holds the token for --http. [default: OCPP_TOKEN; or, beyond this "
             "machine, one that is made and kept in the data directory]",
             check=Path,
-            needs="http",
+            needs=("http",),
         ),
         "http-cors": Option(
             help="Let web pages of an origin (https://depot.example) use --http. [default: none]",
             check=_origin,
             several=True,
-            needs="http",
+            needs=("http",),
         ),
         "data-dir": Option(
             help="Where files are kept. [default: $STATE_DIRECTORY, else "
@@ -349,26 +383,26 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "record-charge-point": Option(
             help="Record the charge points with such an id (DEPOT-*) only. [default: all]",
             several=True,
-            needs="record",
+            needs=("record",),
         ),
         "record-size": Option(
             help="Bytes that a --record file may have before a new one is begun.",
             check=_bytes,
             types=_NUMBER,
             default="10485760",
-            needs="record",
+            needs=("record",),
         ),
         "record-files": Option(
             help="Older files that --record keeps: FILE.1 is the newest.",
             check=_files,
             types=_NUMBER,
             default="9",
-            needs="record",
+            needs=("record",),
         ),
         "record-hide-id-tokens": Option(
             help="Replace id tokens in the recording by pseudonyms.",
             types=_FLAG,
-            needs="record",
+            needs=("record",),
         ),
     }
 )

@@ -10,7 +10,7 @@ import atexit
 import os
 import signal
 from collections.abc import Callable, Generator, Iterable, Sequence
-from datetime import datetime
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -26,7 +26,6 @@ from twisted.internet.defer import (
 )
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory
-from twisted.internet.ssl import CertificateOptions
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
@@ -48,12 +47,15 @@ from ocpp_twisted.recording.redaction import Pseudonyms
 from ocpp_twisted.recording.settings import told
 from ocpp_twisted.recording.tap import Tap
 from ocpp_twisted.records import IRecords
+from ocpp_twisted.security.handshake import SecurityProfile
 from ocpp_twisted.systemd import Systemd
 from ocpp_twisted.versions import CATALOGUES
 from ocpp_twisted.watch import Watch
+from ocpp_twisted.websocket.certificates import TLSFiles, development_certificate
 from ocpp_twisted.websocket.listen import listen
+from ocpp_twisted.websocket.reload import ReloadedTLS
 from ocpp_twisted.websocket.server import Entrance, OCPPServerFactory
-from ocpp_twisted.websocket.tls import TLSFactory, development_certificate, server_context
+from ocpp_twisted.websocket.tls import TLSFactory
 
 __all__ = ["Options", "Server", "Settings", "makeService"]
 
@@ -112,15 +114,19 @@ class Server(Service):
         self._listeners: list[tuple[str, str, IProtocolFactory]] = [
             ("ws", description, self._entrance("ws", description)) for description in settings.ws
         ]
-        self._certificate_ends: datetime | None = None
-        if settings.wss:
-            context = self._tls_context()
-            assert context.certificate is not None
-            self._certificate_ends = context.certificate.to_cryptography().not_valid_after_utc
-            for description in settings.wss:
-                secure = TLSFactory(context, False, self._entrance("wss", description))
-                secure.noisy = False
-                self._listeners.append(("wss", description, secure))
+        self._tls: ReloadedTLS | None = None
+        if settings.wss or settings.wss_legacy:
+            self._tls = ReloadedTLS(self._tls_files(), reactor)
+            for descriptions, legacy in ((settings.wss, False), (settings.wss_legacy, True)):
+                for description in descriptions:
+                    profile = settings.security_profile("wss", description)
+                    tls = self._tls.listener(
+                        client_certificates=profile == SecurityProfile.CLIENT_CERTIFICATE,
+                        legacy=legacy,
+                    )
+                    entrance = self._entrance("wss", description)
+                    secure = TLSFactory(tls, False, entrance, reactor)
+                    self._listeners.append(("wss", description, secure))
         self._factory.accepting = False
         self.operations = self._make_operations()
         self._ports: list[IListeningPort] = []
@@ -176,6 +182,8 @@ class Server(Service):
         yield self._bound or self._bind()
         if self._recording is not None:
             self._recording.start()
+        if self._tls is not None:
+            self._tls.start()
         yield self._start_plugins()
         self._open()
 
@@ -203,6 +211,8 @@ class Server(Service):
         yield self.central_system.stop(self.settings.grace)
         yield self._factory.drop_all()
         yield self._stop_plugins([*last, *self.settings.action_plugins])
+        if self._tls is not None:
+            self._tls.stop()
         if self._recording is not None:
             self._recording.stop()
 
@@ -213,8 +223,8 @@ class Server(Service):
             self._messages.measures,
             lambda: of_sockets(self._factory.counts),
         ]
-        if (ends := self._certificate_ends) is not None:
-            sources.append(lambda: certificate_days(ends))
+        if (tls := self._tls) is not None:
+            sources.append(lambda: certificate_days(tls.certificates_end, tls.crls_end))
         operations = Operations(self._obstacle, self.settings.plugins, sources)
         for plugin in self.settings.plugins:
             if IShowsOperations.providedBy(plugin):
@@ -226,16 +236,25 @@ class Server(Service):
             return ""
         return "it is stopping" if self._stopping.locked else "it is starting"
 
-    def _tls_context(self) -> CertificateOptions:
-        if self.settings.tls is not None:
-            return server_context(*self.settings.tls)
+    def reload_tls(self) -> bool:
+        """Read certificates, keys, client CAs and CRLs again, for the handshakes to come.
+
+        It is done by itself within seconds when a file changes, too.
+
+        :returns: whether they are used; otherwise the log says why, and the old ones stay.
+        """
+        return self._tls is None or self._tls.reload()
+
+    def _tls_files(self) -> TLSFiles:
+        if self.settings.tls.pairs:
+            return self.settings.tls
         files = development_certificate(self.settings.data_directory)
         _log.warn(
             "WSS uses a self-signed certificate FOR DEVELOPMENT ONLY: {certificate} "
             "(give your own with --tls-cert and --tls-key)",
             certificate=str(files[0]),
         )
-        return server_context(*files)
+        return replace(self.settings.tls, pairs=[files])
 
     @inlineCallbacks
     def _bind(self) -> Generator[Any, Any, None]:
@@ -324,7 +343,7 @@ class _TwistdServer(Server):
             parent.setComponent(ILogObserver, self._log)
 
     def startService(self) -> Deferred[None]:
-        self._reactor.callWhenRunning(_stop_cleanly_on_signals, self._reactor)
+        self._reactor.callWhenRunning(_obey_signals, self._reactor, self.reload_tls)
         return super().startService().addCallbacks(self._serves, self._failed)
 
     def stopService(self) -> Deferred[None]:
@@ -362,10 +381,10 @@ def makeService(options: Options) -> Server:
         raise SystemExit(f"ocpp: {error}") from error
 
 
-def _stop_cleanly_on_signals(reactor: Any) -> None:
+def _obey_signals(reactor: Any, reload_tls: Callable[[], Any]) -> None:
     """Stop on SIGTERM and SIGINT with exit code 0 (twistd's own handlers end with the signal).
 
-    A second signal ends the process at once.
+    A second signal ends the process at once. SIGHUP reads the files for TLS again.
     """
     signals = (signal.SIGTERM, signal.SIGINT)
 
@@ -376,6 +395,8 @@ def _stop_cleanly_on_signals(reactor: Any) -> None:
 
     for known in signals:
         signal.signal(known, stop)
+    if hangup := getattr(signal, "SIGHUP", None):  # Windows has none
+        signal.signal(hangup, lambda number, frame: reactor.callFromThread(reload_tls))
 
 
 def _url(scheme: str, address: IAddress) -> str:

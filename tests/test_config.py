@@ -18,15 +18,22 @@ from ocpp_twisted.ocppj.leniency import Kind, Treatment
 from ocpp_twisted.options import OPTIONS
 from ocpp_twisted.plugin import ActionPlugin
 from ocpp_twisted.recording.file import Recording
+from ocpp_twisted.security.binding import Binding
+from ocpp_twisted.websocket.certificates import TLSFiles
 
 EVERYTHING = """
 ws = [9000, "tcp:9001:interface=127.0.0.1"]
 wss = 9443
+wss-legacy = 9444
 tls-cert = "cert.pem"
 tls-key = "/etc/key.pem"
 security-profile = ["ws=1", "9443=3"]
 proxy = ["10.0.0.0/8", "::1"]
 proxy-identity-header = "X-Client"
+tls-client-ca = ["ca.pem"]
+tls-crl = "ca.crl"
+client-certificate-id = "serial"
+client-certificate-organization = "Acme"
 reuse-port = true
 data-dir = "data"
 action-plugin = "local"
@@ -89,7 +96,16 @@ class AcceptedTests(FileTestCase):
         settings = config.read(file)
         self.assertEqual(settings.ws, ["tcp:9000", "tcp:9001:interface=127.0.0.1"])
         self.assertEqual(settings.wss, ["tcp:9443"])
-        self.assertEqual(settings.tls, (here / "cert.pem", Path("/etc/key.pem")))
+        self.assertEqual(
+            settings.tls,
+            TLSFiles(
+                pairs=[(here / "cert.pem", Path("/etc/key.pem"))],
+                client_cas=[here / "ca.pem"],
+                crls=[here / "ca.crl"],
+            ),
+        )
+        self.assertEqual(settings.wss_legacy, ["tcp:9444"])
+        self.assertEqual(settings.binding, Binding("serial", "", ("Acme",)))
         self.assertEqual(settings.security_profile("ws", "tcp:9000"), 1)
         self.assertEqual(settings.security_profile("wss", "tcp:9443"), 3)
         self.assertTrue(settings.websocket.proxies.trust("10.1.2.3"))

@@ -76,7 +76,11 @@ class CommandTests(SynchronousTestCase):
 def metrics() -> dict[str, Sequence[str]]:
     """The labels of each metric."""
     known = {each.name: each.labels for each in [*Messages().measures(), *of_sockets(Counts())]}
-    return known | {"ocpp_certificate_days": (), "ocpp_well": ("part",)}
+    return known | {
+        "ocpp_certificate_days": ("file",),
+        "ocpp_crl_days": ("file",),
+        "ocpp_well": ("part",),
+    }
 
 
 class PageTests(SynchronousTestCase):

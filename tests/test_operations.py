@@ -111,8 +111,13 @@ class OperationsTests(SynchronousTestCase):
         clock = Clock()
         clock.advance(86400 * 10)
         ends = datetime(1970, 1, 13, tzinfo=UTC)
-        (days,) = certificate_days(ends, clock.seconds)
-        self.assertEqual(days.values, {(): 2.0})
+        days, due = certificate_days(
+            {Path("cert.pem"): ends},
+            {Path("ca.crl"): datetime(1970, 1, 10, tzinfo=UTC)},
+            clock.seconds,
+        )
+        self.assertEqual(days.values, {("cert.pem",): 2.0})
+        self.assertEqual(due.values, {("ca.crl",): -1.0})
 
 
 class ServerTests(TestCase):
@@ -144,11 +149,12 @@ class ServerTests(TestCase):
         with self.assertRaises(AssertionError):
             await upgraded(reactor, ws, target="/a/b/c/d")
         now = found()
+        (days,) = [now[name] for name in now if name.startswith("ocpp_certificate_days")]
         ws_open = "ocpp_connections version=2.0.1 profile=0 transport=ws"
         wss_open = "ocpp_connections version=1.6 profile=0 transport=wss"
         self.assertEqual((now[ws_open], now[wss_open]), (1, 1))
         self.assertEqual(now["ocpp_handshakes_refused_total code=404"], 1)
-        self.assertEqual(round(now["ocpp_certificate_days"]), 365)
+        self.assertEqual(round(days), 365)
         plain.transport.write(frame(b"x" * (settings.websocket.max_message_size + 1)))
         await until(plain.hears, reactor)
         plain.transport.write(close_frame(1009))

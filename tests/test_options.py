@@ -20,6 +20,7 @@ from ocpp_twisted.ocppj.leniency import Kind, Treatment
 from ocpp_twisted.options import OPTIONS, endpoint_description
 from ocpp_twisted.quirks import BUILT_IN
 from ocpp_twisted.recording.file import Recording
+from ocpp_twisted.security.binding import Binding
 from ocpp_twisted.websocket.server import WebSocketOptions
 
 
@@ -211,9 +212,37 @@ class RefusedTests(OptionsTestCase):
         self.assertIn("--max-message-size: '5'", self.refused("--ws=0", "--max-message-size=5"))
 
     def test_half_a_certificate_or_one_for_nothing(self) -> None:
-        self.assertIn("add --tls-key FILE", self.refused("--wss=0", "--tls-cert=a"))
-        self.assertIn("add --tls-cert, or", self.refused("--wss=0", "--tls-key=a"))
-        self.assertIn("add --wss, or", self.refused("--ws=0", "--tls-cert=a", "--tls-key=b"))
+        for arguments, sentence in (
+            (("--wss=0", "--tls-cert=a"), "go together"),
+            (("--wss=0", "--tls-key=a"), "add --tls-cert, or"),
+            (("--wss=0", "--tls-cert=a", "--tls-cert=b", "--tls-key=c"), "a key for each"),
+            (("--ws=0", "--tls-cert=a", "--tls-key=b"), "add --wss, or"),
+            (("--ws=0", "--tls-client-ca=a"), "add --wss, or"),
+            (("--wss=0", "--tls-crl=a"), "add --tls-client-ca, or"),
+        ):
+            self.assertIn(sentence, self.refused(*arguments))
+
+    def test_client_certificates(self) -> None:
+        options = self.parse("--wss=0", "--tls-client-ca=a", "--tls-client-ca=b", "--tls-crl=c")
+        self.assertEqual(options.tls.client_cas, [Path("a"), Path("b")])
+        self.assertEqual(options.tls.crls, [Path("c")])
+        self.assertEqual(options.binding, Binding())
+        binding = self.parse(
+            "--wss=0",
+            "--client-certificate-id=suffix=.cp.example",
+            "--client-certificate-organization=Acme, Inc.",
+        ).binding
+        self.assertEqual(binding, Binding("suffix", ".cp.example", ("Acme, Inc.",)))
+        self.assertIn(
+            "--client-certificate-id: 'cn' is not one of",
+            self.refused("--wss=0", "--client-certificate-id=cn"),
+        )
+
+    def test_several_certificates_and_old_charge_points(self) -> None:
+        pairs = ("--tls-cert=a", "--tls-key=b", "--tls-cert=c", "--tls-key=d")
+        settings = self.parse("--wss-legacy=9444", *pairs)
+        self.assertEqual(settings.tls.pairs, [(Path("a"), Path("b")), (Path("c"), Path("d"))])
+        self.assertEqual((settings.wss, settings.wss_legacy), ([], ["tcp:9444"]))
 
     def test_what_is_no_http(self) -> None:
         for option in ("--http-cors=https://depot.example", "--http-token-file=a"):

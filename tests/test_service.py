@@ -19,6 +19,7 @@ from ocpp_twisted.interfaces import IActiveCallPlugin, IStopsLast
 from ocpp_twisted.plugin import ActionPlugin, on
 from ocpp_twisted.recording.file import Recording
 from ocpp_twisted.service import Server, Settings
+from ocpp_twisted.websocket.certificates import TLSFiles
 from ocpp_twisted.websocket.server import WebSocketOptions
 from tests.support import HEARTBEAT, close_frame, connect, frame, request, until, upgraded
 
@@ -251,9 +252,9 @@ class FailureTests(ServerTestCase):
         self.assertEqual(self.plugin.happened[-2:], [("start", {}), "stop"])
 
     def test_a_certificate_that_cannot_be_read(self) -> None:
-        pair = (Path("nowhere.pem"), Path("nowhere.key"))
+        files = TLSFiles(pairs=[(Path("nowhere.pem"), Path("nowhere.key"))])
         error = self.assertRaises(
-            ConfigurationError, Server, Settings(wss=[ANYWHERE], tls=pair), reactor
+            ConfigurationError, Server, Settings(wss=[ANYWHERE], tls=files), reactor
         )
         self.assertIn("cannot read the certificate nowhere.pem", str(error))
 

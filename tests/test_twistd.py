@@ -18,6 +18,7 @@ from twisted.internet.protocol import ProcessProtocol, Protocol
 from twisted.trial.unittest import TestCase
 
 from ocpp_twisted import service
+from tests.certificates import Authority
 from tests.support import HEARTBEAT, close_frame, environment, frame, until, upgraded
 
 PLUGIN = """
@@ -158,6 +159,22 @@ class ServeTests(TwistdTestCase):
             self.assertEqual(process.said.count("FOR DEVELOPMENT ONLY"), 1)
             left = sorted(path.name for path in self.directory.iterdir())
             self.assertEqual(left, ["data", "twisted"])
+
+    async def test_a_hangup_reads_certificates_again(self) -> None:
+        ca = Authority()
+        pair = ca.issue("csms").write(self.directory / "csms.pem")
+        files = (f"--tls-cert={pair[0]}", f"--tls-key={pair[1]}")
+        process, (wss,) = await self.serving("--wss", "0", *files)
+        up = await upgraded(reactor, wss, tls=True)
+        ca.issue("csms").write(*pair)
+        process.transport.signalProcess("HUP")
+        await until(lambda: "TLS uses its files as they are now" in process.said, reactor)
+        up.transport.write(frame(HEARTBEAT))
+        await until(up.hears, reactor)
+        process.transport.signalProcess("TERM")
+        await until(lambda: 1001 in up.hears(), reactor)
+        up.transport.write(close_frame(1001))
+        self.assertEqual(await process.over, 0, process.said)
 
     async def test_http_stays_on_this_machine(self) -> None:
         process, (ws,) = await self.serving("--ws", "0", "--http", "0")

@@ -20,6 +20,7 @@ from ocpp_twisted.garbage import settle
 from ocpp_twisted.interfaces import IChargePoint
 from ocpp_twisted.plugin import ActionPlugin, after, on
 from ocpp_twisted.service import Server, Settings
+from ocpp_twisted.websocket.certificates import TLSFiles
 
 
 class Benchmark(ActionPlugin):
@@ -51,12 +52,12 @@ class Benchmark(ActionPlugin):
 
 
 endpoint = f"tcp:{sys.argv[1]}:interface=127.0.0.1"
-tls = (Path(sys.argv[3]), Path(sys.argv[4])) if len(sys.argv) > 3 else None
+tls = [(Path(sys.argv[3]), Path(sys.argv[4]))] if len(sys.argv) > 3 else []
 server = Server(
     Settings(
         ws=[] if tls else [endpoint],
         wss=[endpoint] if tls else [],
-        tls=tls,
+        tls=TLSFiles(pairs=tls),
         reuse_port=True,
         action_plugins=[Benchmark()],
     ),

@@ -120,6 +120,8 @@ def _tag(request: Any, answer: dict[str, Any]) -> Entry | None:
 
 
 def _put_charge_point(identity: Identity, admission: Admission, records: IRecords) -> Deferred[Any]:
+    if admission == "Rejected":  # it was unknown: who is entered as rejected does not get to boot
+        return records.delete_charge_point(identity)
     return records.put_charge_point(identity, admission)
 
 

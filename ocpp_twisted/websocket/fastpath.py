@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from OpenSSL.SSL import Error, WantReadError
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection as TCPConnection
@@ -122,6 +123,10 @@ class AtOnceTLS(TLSMemoryBIOProtocol):
         self._socket = self._producer = None
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
+        if reason is not None and not self._handshakeDone and not self._lostTLSConnection:
+            factory: Any = self.factory
+            factory.handshake_failed(self, reason.value)
+            self._reason = Failure(ConnectionLost())  # all is told: Autobahn would tell it again
         super()._tlsShutdownFinished(reason)
         if reason is not None:
             # Its traceback holds the connection, which would wait for the garbage collector.

@@ -95,6 +95,7 @@ class Counts:
         breach of the WebSocket protocol: 1009 is a message that was too large.
     :ivar silent: how many were dropped because they did not answer a ping, or did not read.
     :ivar late: how many did not finish their handshake in time.
+    :ivar tls_refused: why, in a word, to how many TLS handshakes have failed for that.
     """
 
     open: Counter[tuple[str, str, int]] = field(default_factory=Counter)
@@ -103,6 +104,7 @@ class Counts:
     failed: Counter[int] = field(default_factory=Counter)
     silent: int = 0
     late: int = 0
+    tls_refused: Counter[str] = field(default_factory=Counter)
 
 
 @implementer(IMessageTransport, IPushProducer)
@@ -574,6 +576,11 @@ class Entrance(ServerFactory):
     def __init__(self, inside: OCPPServerFactory, profile: SecurityProfile) -> None:
         self._inside = inside
         self._profile = profile
+
+    @property
+    def counts(self) -> Counts:
+        """See `OCPPServerFactory.counts`."""
+        return self._inside.counts
 
     def buildProtocol(self, addr: IAddress | None) -> OCPPServerProtocol | None:
         """A protocol for a new socket; None if nobody is let in now."""

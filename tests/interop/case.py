@@ -15,6 +15,7 @@ from ocpp_twisted.plugin import ActionPlugin
 from ocpp_twisted.plugins.local import LocalPlugin
 from ocpp_twisted.records import IdTag
 from ocpp_twisted.service import Server, Settings
+from ocpp_twisted.websocket.certificates import TLSFiles
 from tests.interop.certificate import make_certificate
 from tests.interop.journal import Journal
 from tests.interop.process import ChargePointProcess, Program
@@ -89,9 +90,9 @@ class InteropCase(ProgramCase):
         self.certificate: Path | None = None
         listen: dict[str, Any] = {"ws": [LISTEN]}
         if self.secure:
-            tls = make_certificate(Path(self.mktemp()))
-            self.certificate = tls[0]
-            listen = {"wss": [LISTEN], "tls": tls}
+            pair = make_certificate(Path(self.mktemp()))
+            self.certificate = pair[0]
+            listen = {"wss": [LISTEN], "tls": TLSFiles(pairs=[pair])}
         settings = Settings(
             action_plugins=[self.local, self.recorder],
             limits=Limits(call_timeout=10.0),

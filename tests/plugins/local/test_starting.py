@@ -96,6 +96,7 @@ class SQLiteTests(StartingCase):
     def setUp(self) -> None:
         super().setUp()
         self.file = Path(self.mktemp()).absolute() / "records.db"
+        self.file.parent.mkdir()
         self.url = f"sqlite:///{self.file}"
 
     async def test_a_store_that_another_process_holds(self) -> None:
@@ -117,7 +118,6 @@ class SQLiteTests(StartingCase):
         self.assertEqual("False\nTrue\nAccepted\n", out.decode(), error.decode())
 
     def test_a_new_store_has_to_be_usable(self) -> None:
-        self.file.parent.mkdir()
         (self.file.parent / "records.db-shm").mkdir()
         error = self.assertRaises(
             ConfigurationError, LocalPlugin().start, None, {"store": self.url}
