@@ -39,6 +39,7 @@ class ChargePoint:
     """Sends its next message when it has the answer to the last."""
 
     peer = "192.0.2.1"
+    security_profile = 0
     _messages = count(1)
 
     def __init__(self, central_system: CentralSystem, name: str, action: str) -> None:

@@ -111,6 +111,12 @@ class Connection(Answering):
         return peer
 
     @property
+    def security_profile(self) -> int:
+        """How the charge point has proved who it is."""
+        profile: int = self._transport.security_profile
+        return profile
+
+    @property
     def connected(self) -> bool:
         """Whether messages can be sent and received."""
         return self._state is State.OPEN

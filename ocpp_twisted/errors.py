@@ -8,6 +8,7 @@
      +-- RemoteProtocolError       the peer: it sent something that OCPP does not allow
      |    +-- InvalidResponse      ... as the answer to a call of ours (also a CallFailed)
      +-- RecordsUnavailable        the store of records cannot be read or written now
+     +-- CertificateRefused        a certificate authority does not sign, or a CSR cannot be signed
      +-- CallFault                 the business: the CALL is answered with this CALLERROR
      +-- CallFailed                a call of ours has no CALLRESULT
           +-- CallErrorReceived    the peer answered it with a CALLERROR
@@ -35,6 +36,7 @@ __all__ = [
     "CallFault",
     "CallNotAllowed",
     "CallTimedOut",
+    "CertificateRefused",
     "ConfigurationError",
     "ConnectionLost",
     "ErrorCode",
@@ -87,6 +89,10 @@ class RemoteProtocolError(OCPPError):
 
 class RecordsUnavailable(OCPPError):
     """The store of records cannot be read or written now; nothing was changed. Try again later."""
+
+
+class CertificateRefused(OCPPError):
+    """A certificate is not signed; the sentence says why."""
 
 
 class CallFault(OCPPError):

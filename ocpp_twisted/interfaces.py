@@ -149,6 +149,10 @@ class IChargePoint(Interface):
     id = Attribute("Its id (str), for short.")
     version = Attribute('The OCPP version of this connection (str): "1.6", "2.0", "2.0.1", "2.1".')
     peer = Attribute("Where it connects from (str), for logs.")
+    security_profile = Attribute(
+        "How it has proved who it is (int): 0, it has not; 1 and 2, by password; 3, by certificate "
+        "(1.6 security whitepaper, A00)."
+    )
     connected = Attribute("Whether messages can be sent over this connection (bool).")
     registration = Attribute(
         "The answer to its last BootNotification (`ocpp_twisted.registration.Status`), which may "
@@ -318,6 +322,10 @@ class IMessageTransport(Interface):
     """What carries one connection's text messages, for example a WebSocket."""
 
     peer = Attribute("Where the other end is (str), for logs.")
+    security_profile = Attribute(
+        "How the other end has proved who it is (int): see "
+        "`ocpp_twisted.security.handshake.SecurityProfile`."
+    )
 
     def send_message(data: bytes) -> None:
         """Send one text message (bytes, UTF-8); does nothing once the connection is closing."""

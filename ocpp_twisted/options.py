@@ -18,6 +18,7 @@ from twisted.internet.endpoints import serverFromString
 
 from ocpp_twisted.logs import FORMATS, level
 from ocpp_twisted.quirks import BUILT_IN, Quirks
+from ocpp_twisted.security import ocsp
 from ocpp_twisted.security.binding import Binding
 from ocpp_twisted.security.handshake import SecurityProfile
 from ocpp_twisted.security.proxies import network
@@ -146,6 +147,14 @@ def _one_of(*words: str) -> Callable[[str], str]:
 
 
 _days = _whole("days", 0)
+
+
+def _responder(text: str) -> str:
+    if text != "*":
+        ocsp.responder(text)
+    return text
+
+
 _whole_seconds, _bytes, _files = _whole("whole seconds"), _whole("bytes", 1024), _whole("files")
 _PORT, _NUMBER, _FLAG = (int, str), (int, float), (bool,)
 
@@ -316,6 +325,50 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             check=_one_of("any", "known"),
             default="any",
             plugin=(RECORDS, "charge_points"),
+        ),
+        "certificate-authority": Option(
+            help="Who signs charge points' certificates: none, or local, with --ca-cert and "
+            "--ca-key (docs/local.md).",
+            check=_one_of("none", "local"),
+            default="none",
+            plugin=(RECORDS, "certificate_authority"),
+        ),
+        "ca-cert": Option(
+            help="PEM file: the certificate of --certificate-authority local, then those above it. "
+            "[default: ca-cert.pem in the data directory, made at the first start]",
+            check=Path,
+            plugin=(RECORDS, "ca_cert"),
+        ),
+        "ca-key": Option(
+            help="PEM file: the private key of --ca-cert.",
+            check=Path,
+            plugin=(RECORDS, "ca_key"),
+        ),
+        "ca-organization": Option(
+            help="The organization in charge points' certificates. [default: that of --ca-cert]",
+            plugin=(RECORDS, "ca_organization"),
+        ),
+        "ca-days": Option(
+            help="Days that charge points' certificates are good.",
+            check=_whole("days"),
+            types=_NUMBER,
+            default="365",
+            plugin=(RECORDS, "ca_days"),
+        ),
+        "certificate-renewal-days": Option(
+            help="Days before its certificate ends that a charge point is asked to renew it; 0 "
+            "for never.",
+            check=_days,
+            types=_NUMBER,
+            default="30",
+            plugin=(RECORDS, "certificate_renewal_days"),
+        ),
+        "ocsp-responder": Option(
+            help="Ask OCSP responders whose URLs begin so (http://ocsp.example/) about "
+            "certificates, as charge points want it; * for any. [default: none]",
+            check=_responder,
+            several=True,
+            plugin=(RECORDS, "ocsp_responders"),
         ),
         "call-timeout": Option(
             help="Seconds a charge point has to answer a call.",

@@ -48,6 +48,7 @@ class MemoryTransport:
     """
 
     peer = "memory"
+    security_profile = 0
 
     def __init__(self) -> None:
         self.sent: list[str] = []

@@ -45,6 +45,13 @@ keep-events = 7
 keep-transactions = 3650
 authorize = "open"
 charge-points = "known"
+certificate-authority = "local"
+ca-cert = "ca.pem"
+ca-key = "/etc/ca-key.pem"
+ca-organization = "ACME"
+ca-days = 90
+certificate-renewal-days = 0
+ocsp-responder = ["http://ocsp.example/v2g", "*"]
 http = 8080
 http-token-file = "token"
 http-cors = "https://depot.example"
@@ -130,6 +137,13 @@ class AcceptedTests(FileTestCase):
                     "keep_transactions": 3650,
                     "authorize": "open",
                     "charge_points": "known",
+                    "certificate_authority": "local",
+                    "ca_cert": here / "ca.pem",
+                    "ca_key": Path("/etc/ca-key.pem"),
+                    "ca_organization": "ACME",
+                    "ca_days": 90,
+                    "certificate_renewal_days": 0,
+                    "ocsp_responders": ["http://ocsp.example/v2g", "*"],
                 },
                 "http": {
                     "listen": "tcp:8080:interface=127.0.0.1",

@@ -93,12 +93,14 @@ KNOWN_TO_PLUGINS = {
     "data_transfer",
     "discovery",
     "hub",
+    "security",
     "versions",
     "v16",
     "v20",
     "v201",
     "v21",
     "ocppj.message",
+    "recording.redaction",
 }
 
 #: What sans-IO means for `ocppj`.

@@ -62,6 +62,13 @@ class AcceptedTests(OptionsTestCase):
                 "keep_transactions": 0,
                 "authorize": "known",
                 "charge_points": "any",
+                "certificate_authority": "none",
+                "ca_cert": None,
+                "ca_key": None,
+                "ca_organization": None,
+                "ca_days": 365,
+                "certificate_renewal_days": 30,
+                "ocsp_responders": [],
             },
         )
         self.assertEqual((settings.limits, settings.grace), (Limits(), 10))

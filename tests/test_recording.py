@@ -286,6 +286,15 @@ class RedactionTests(SynchronousTestCase):
         question = {"key": ["AuthorizationKey", "HeartbeatInterval"]}
         self.assertEqual(redact_frame("GetConfiguration", question), question)
 
+    def test_csrs_and_private_keys(self) -> None:
+        asked = {"csr": "-----BEGIN CERTIFICATE REQUEST-----", "certificateType": "V2GCertificate"}
+        clean = redact_frame("SignCertificate", asked)
+        self.assertEqual(clean, {"csr": "***", "certificateType": "V2GCertificate"})
+        for kind in ("PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY"):
+            told = {"certificateChain": f"-----BEGIN {kind}-----\nhush"}
+            clean = redact_frame("CertificateSigned", told)
+            self.assertEqual(clean, {"certificateChain": "***"})
+
     def test_variables_of_2_x(self) -> None:
         of = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}
         plain = {"variable": {"name": "Identity"}, "attributeValue": "CP1"}

@@ -49,6 +49,12 @@ class Between:
         peer: str = self.transport.peer
         return peer
 
+    @property
+    def security_profile(self) -> int:
+        """See `IMessageTransport.security_profile`."""
+        profile: int = self.transport.security_profile
+        return profile
+
     def send_message(self, data: bytes) -> None:
         """See `IMessageTransport.send_message`."""
         self.transport.send_message(data)

@@ -3,8 +3,9 @@
 Imports nothing of the package. Secrets are found by their names, wherever they stand: charge
 points have configuration keys and variables of their own, and a message may be malformed. So it
 rather hides too much. Sources: OCPP 1.6 security whitepaper A01.FR.09 and section 7.2
-(AuthorizationKey); OCPP 2.1 part 2 appendices, chapter 3 (BasicAuthPassword, SharedSecret), and
-the schema of SetNetworkProfile (passwords and keys of APN and VPN).
+(AuthorizationKey), A02.FR.05 (private keys); OCPP 2.1 part 2 appendices, chapter 3
+(BasicAuthPassword, SharedSecret), and the schema of SetNetworkProfile (passwords and keys of APN
+and VPN).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _ID_TOKEN_NAMES = (
 
 _SECRET = re.compile(_SECRET_NAMES, re.IGNORECASE)
 #: For messages in small letters: that is many times faster than IGNORECASE.
-_MAYBE = re.compile(rf"{_SECRET_NAMES}|vpn|://|\\".encode())
+_MAYBE = re.compile(rf'{_SECRET_NAMES}|vpn|://|"csr"|\\'.encode())
 _MAYBE_ID_TOKEN = re.compile(_ID_TOKEN_NAMES.encode())
 
 #: The fields that hold the value of what another field of the same object names.
@@ -46,6 +47,7 @@ _ID_TOKENS = frozenset(
         "customeridentifier",
     }
 )
+_PRIVATE_KEY = re.compile("BEGIN[A-Z ]* PRIVATE KEY")
 #: What stands between ``//`` and the last ``@``: a password may hold a ``/`` or an ``@`` itself.
 _USER_INFO = re.compile(r"://\S*@")
 #: Parameters of a URL that are as good as a password, in links of cloud storages for example.
@@ -91,8 +93,9 @@ def redacted(
     """A payload without its secrets; the argument stays as it is.
 
     Hidden are the values of configuration keys, variables and fields whose names speak of a
-    secret (AuthorizationKey, BasicAuthPassword, apnPassword), those of write-only variables, and
-    user, password and signatures in URLs. DataTransfer is the vendor's own, and left alone.
+    secret (AuthorizationKey, BasicAuthPassword, apnPassword), those of write-only variables, CSRs,
+    private keys in PEM form, and user, password and signatures in URLs. DataTransfer is the
+    vendor's own, and left alone.
 
     :param action: of the CALL or SEND, or of the CALL that is answered; None if it is not known.
     :param payload: a JSON value: of a request, a response, or the details of a CALLERROR.
@@ -109,6 +112,8 @@ def redacted(
 def _redacted(tree: Any, pseudonym: Callable[[str], str] | None, of_secret: bool) -> Any:
     """`of_secret`: whether an object around this one names a secret, whose value may be in here."""
     if isinstance(tree, str):
+        if _PRIVATE_KEY.search(tree):
+            return HIDDEN
         return _URL_PARAMETER.sub(rf"\1{HIDDEN}", _USER_INFO.sub(f"://{HIDDEN}@", tree))
     if isinstance(tree, list):
         return [_redacted(item, pseudonym, of_secret) for item in tree]
@@ -124,6 +129,7 @@ def _redacted(tree: Any, pseudonym: Callable[[str], str] | None, of_secret: bool
             _SECRET.search(name)
             or (known in _VALUES and (of_secret or signed))
             or (known == "key" and with_password)
+            or known == "csr"
             or (known == "signedmeterdata" and pseudonym is not None)
         ):
             clean[name] = _hidden(value)

@@ -46,6 +46,7 @@ class Played:
         self.identity = Identity(line.charge_point, line.name)
         self.version = line.version
         self.peer = line.peer or "recording"
+        self.security_profile = 0
         self.where = where
         self.actions: dict[Any, str] = {}
         self.unanswered: set[Any] = set()

@@ -113,7 +113,7 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
 
     factory: OCPPServerFactory
     #: What the listener demands.
-    profile = SecurityProfile.NONE
+    security_profile = SecurityProfile.NONE
 
     #: For `KeepAlive`.
     heard = True
@@ -204,14 +204,14 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         forwarded = options.proxies.forwarded(self.transport.getPeer(), headers)
         self.peer = forwarded.peer
         secure = ISSLTransport.providedBy(self.transport)
-        if self.profile > SecurityProfile.BASIC and not secure and not forwarded.proxied:
+        if self.security_profile > SecurityProfile.BASIC and not secure and not forwarded.proxied:
             raise Refused(403, "come over TLS")
         if options.doorkeeper is None:
             return None
         certificate = self.transport.getPeerCertificate() if secure else None
         handshake = Handshake(
             identity=self._identity,
-            profile=self.profile,
+            profile=self.security_profile,
             peer=self.peer,
             authorization=headers.get("authorization", ""),
             certificate=None if certificate is None else certificate.to_cryptography(),
@@ -434,7 +434,11 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
 
     def _kind(self) -> tuple[str, str, int]:
         secure = ISSLTransport.providedBy(self.transport)
-        return self.websocket_protocol_in_use or "", "wss" if secure else "ws", self.profile
+        return (
+            self.websocket_protocol_in_use or "",
+            "wss" if secure else "ws",
+            self.security_profile,
+        )
 
     def _closeConnection(self, abort: bool = False) -> None:
         # What is still to be written first (over TLS, the peer's goodbye too) may never be done.
@@ -586,5 +590,5 @@ class Entrance(ServerFactory):
         """A protocol for a new socket; None if nobody is let in now."""
         protocol = self._inside.buildProtocol(addr)
         if protocol is not None and self._profile:
-            protocol.profile = self._profile
+            protocol.security_profile = self._profile
         return protocol

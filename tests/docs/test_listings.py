@@ -18,8 +18,10 @@ from threading import Timer
 from types import ModuleType
 from typing import Any
 
+import msgspec
+from cryptography import x509
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
@@ -35,6 +37,10 @@ from ocpp_twisted.interfaces import IActionPlugin, IMessageTransport
 from ocpp_twisted.ocppj.leniency import STANDARD, Kind
 from ocpp_twisted.plugins.local import LocalPlugin
 from ocpp_twisted.records import Transaction
+from ocpp_twisted.security.authority import read_csr
+from ocpp_twisted.security.local_authority import LocalAuthority
+from ocpp_twisted.versions import CATALOGUES
+from tests.security.certificates import csr, pem, request
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTINGS = ROOT / "docs" / "listings"
@@ -45,6 +51,7 @@ class Memory:
     """A transport that keeps what is sent."""
 
     peer = "memory"
+    security_profile = 2
 
     def __init__(self) -> None:
         self.sent: list[Any] = []
@@ -210,6 +217,46 @@ class RulesTests(ListingCase):
             meterStop=11000.0,
         )
         self.assertEqual(tariff.cost(transaction), 3.0)
+
+
+class CertificatesTests(ListingCase):
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp())
+        self.authority = LocalAuthority.in_directory(self.directory)
+
+    def test_an_authority_elsewhere(self) -> None:
+        listing = self.listing("certificates", "my_authority")
+        self.patch(listing, "deferToThread", maybeDeferred)
+        for own, signed in (("CP1", 1), ("CP2", 0)):
+
+            def ask(text: str, own: str = own) -> str:
+                asked = request(read_csr(text), identity=Identity(own))
+                return self.successResultOf(self.authority.sign(asked))
+
+            self.connect(listing.Mine(ask))
+            heard = self.say(2, "1", "SignCertificate", {"csr": pem(csr(cn="CP1"))})
+            status = {"status": "Accepted" if signed else "Rejected"}
+            self.assertEqual(heard[0], [3, "1", status])
+            self.assertEqual([each[2] for each in heard[1:]], ["CertificateSigned"] * signed)
+
+    def test_revoked(self) -> None:
+        self.listing("certificates", "revoke").main(str(self.directory), "2A")
+        crl = x509.load_pem_x509_crl((self.directory / "ca-crl.pem").read_bytes())
+        self.assertEqual([each.serial_number for each in crl], [42])
+
+    def test_firmware_is_signed(self) -> None:
+        file = self.directory / "firmware"
+        file.write_bytes(b"firmware")
+        names = [str(self.directory / name) for name in ("ca-key.pem", "ca-cert.pem")]
+        sign_firmware = self.listing("certificates", "sign_firmware")
+        told = json.loads(sign_firmware.command(str(file), "https://depot.example/f", *names))
+        for version, action in (
+            ("1.6", told["action"]),
+            ("2.0.1", "UpdateFirmware"),
+            ("2.1", "UpdateFirmware"),
+        ):
+            kind: Any = CATALOGUES[version].actions[action].request
+            msgspec.convert(told["payload"], kind)
 
 
 class RecordsTests(TestCase):

@@ -31,6 +31,7 @@ class Recorder:
     """Keeps what is sent."""
 
     peer = "memory"
+    security_profile = 0
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []

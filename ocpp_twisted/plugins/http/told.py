@@ -1,6 +1,6 @@
-"""Operations: what charge points have accepted or told: reservations, profiles, security events.
+"""Operations: what charge points have accepted or told: reservations, profiles, facts, events.
 
-Imports the records and its neighbours.
+Imports the records, what is hidden, and its neighbours.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta
+from msgspec.structs import replace
 
-from ocpp_twisted.plugins.http.listing import ChargePointQuery, RecordKeeping
+from ocpp_twisted.plugins.http.listing import ChargePointQuery, PageQuery, RecordKeeping
 from ocpp_twisted.plugins.http.operations import Asked, operation
-from ocpp_twisted.records import ChargingProfile, Event, Page, Reservation
+from ocpp_twisted.recording.redaction import redacted
+from ocpp_twisted.records import ChargingProfile, Event, Fact, Page, Reservation
 
 __all__ = ["Told"]
 
@@ -24,6 +26,17 @@ class ReservationsQuery(ChargePointQuery, frozen=True, kw_only=True):
     """
 
     active: bool | None = None
+
+
+class FactsQuery(PageQuery, frozen=True, kw_only=True):
+    """Which facts.
+
+    :ivar name: under which the charge point connects, if its URL has a name.
+    :ivar kind: those of one kind only; docs/local.md lists them.
+    """
+
+    name: str = ""
+    kind: str | None = None
 
 
 class SecurityEventsQuery(ChargePointQuery, frozen=True, kw_only=True):
@@ -71,6 +84,22 @@ class Told(RecordKeeping):
             self.records.list_charging_profiles(query.identity, query.after, query.limit)
         )
         return page
+
+    @operation(
+        "GET",
+        "/api/v1/charge-points/{id}/facts",
+        "What is so at a charge point: its configuration, certificates, firmware...",
+        query=FactsQuery,
+        answer=Page[Fact],
+        problems=("no-records",),
+    )
+    async def facts(self, asked: Asked) -> Page[Fact]:
+        """A page of them, by kind and key, without secrets."""
+        query = asked.query
+        listed = self.records.list_facts(asked.identity, query.kind, query.after, query.limit)
+        page: Page[Fact] = await self.page(listed)
+        clean = [replace(fact, data=redacted(None, fact.data)) for fact in page.items]
+        return Page(items=tuple(clean), next=page.next)
 
     @operation(
         "GET",

@@ -5,10 +5,11 @@ Sources: OCPP 1.6 section 4.1; OCPP 2.x use cases C01 to C08, with 2.0.1 errata 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from msgspec import UNSET
-from twisted.internet.defer import Deferred
+from msgspec import UNSET, UnsetType
+from twisted.internet.defer import Deferred, DeferredList
 
 from ocpp_twisted import v16, v20, v21, v201
 from ocpp_twisted.interfaces import IChargePoint
@@ -49,7 +50,7 @@ def id_token_info(decision: Decision) -> dict[str, Any]:
 
 
 class Authorization(Keeping):
-    """Says who may charge, but vouches for no certificate."""
+    """Says who may charge."""
 
     @on(v16.AuthorizeRequest)
     def authorize_tag(
@@ -69,34 +70,72 @@ class Authorization(Keeping):
     def authorize_v20(
         self, charge_point: IChargePoint, request: v20.AuthorizeRequest
     ) -> Response | Deferred[Response]:
-        """What is decided of the token, unless a contract certificate is to be checked."""
-        certificate = request.iso15118CertificateHashData is not UNSET
-        return self._authorized(charge_point, request, certificate)
+        """What is decided of the token, once its contract certificate is known to be good."""
+        return self._authorized(charge_point, request, UNSET)
 
     @on(v201.AuthorizeRequest, v21.AuthorizeRequest)
     def authorize(
         self, charge_point: IChargePoint, request: v201.AuthorizeRequest | v21.AuthorizeRequest
     ) -> Response | Deferred[Response]:
-        """What is decided of the token, unless a contract certificate is to be checked."""
-        hashes, chain = request.iso15118CertificateHashData, request.certificate
-        return self._authorized(charge_point, request, hashes is not UNSET or chain is not UNSET)
+        """What is decided of the token, once its contract certificate is known to be good."""
+        return self._authorized(charge_point, request, request.certificate)
 
     def _authorized(
         self,
         charge_point: IChargePoint,
         request: v20.AuthorizeRequest | v201.AuthorizeRequest | v21.AuthorizeRequest,
-        certificate: bool,
+        chain: str | UnsetType,
     ) -> Response | Deferred[Response]:
-        if certificate:
-            # C07.FR.17 (2.0.1 errata 2.4.1): for a chain that cannot be verified, just these two.
-            return answer(
-                request, idTokenInfo={"status": "Invalid"}, certificateStatus="CertChainError"
-            )
+        hashes = request.iso15118CertificateHashData
+        if chain is not UNSET:
+            # A chain that the charge point could not verify itself: no root is known here, either.
+            return answer(request, **_REFUSED["Unknown"])
 
         def decide(token: Token | None) -> Deferred[Response]:
             assert token is not None
             return self.keep(authorize, token, request.idToken.type, self.now()).addCallback(
-                lambda decision: answer(request, idTokenInfo=id_token_info(decision))
+                lambda decision: answer(
+                    request,
+                    idTokenInfo=id_token_info(decision),
+                    certificateStatus=UNSET if hashes is UNSET else _of_good(decision),
+                )
             )
 
-        return self.with_token(charge_point, request.idToken.idToken, request, decide)
+        def go_on(status: str) -> Response | Deferred[Response]:
+            if status != "Good":
+                return answer(request, **_REFUSED[status])
+            return self.with_token(charge_point, request.idToken.idToken, request, decide)
+
+        if hashes is UNSET:
+            return go_on("Good")
+        return Deferred.fromCoroutine(self._worst(hashes)).addCallback(go_on)
+
+    async def _worst(self, chain: Sequence[Any]) -> str:
+        """The worst status of a contract certificate and those above it."""
+        responders = self.responders
+        # OCPP 2.0 may leave a URL out.
+        urls = ["" if each.responderURL is UNSET else each.responderURL for each in chain]
+        # What is asked here decides on money: `*` is not enough, since anybody can set up a
+        # responder.
+        if responders is None or not all(map(responders.lists, urls)):
+            return "Unknown"
+        asked = [responders.ask(each, url) for each, url in zip(chain, urls, strict=True)]
+        found = [
+            told.status for done, told in await DeferredList(asked, consumeErrors=True) if done
+        ]
+        if "Revoked" in found:
+            return "Revoked"
+        return "Good" if found == ["Good"] * len(chain) else "Unknown"
+
+
+#: What is told of a contract certificate that is not good: C07.FR.16 and 17.
+_REFUSED: dict[str, dict[str, Any]] = {
+    "Revoked": {"idTokenInfo": {"status": "Invalid"}, "certificateStatus": "CertificateRevoked"},
+    "Unknown": {"idTokenInfo": {"status": "Invalid"}, "certificateStatus": "CertChainError"},
+}
+
+
+def _of_good(decision: Decision) -> str:
+    """What is told of a contract certificate that is good: C07.FR.13 and 14."""
+    refused = decision.status in ("Blocked", "Expired", "Invalid", "Unknown")
+    return "ContractCancelled" if refused else "Accepted"

@@ -1,6 +1,6 @@
 """What every handler here stands on: the store, the time, and the rules that may be replaced.
 
-Imports the plug-in base, the errors and the store.
+Imports the plug-in base, the errors, the store and the OCSP client.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ocpp_twisted.plugins.local.rules import IAuthorizer, ITariff
 from ocpp_twisted.plugins.local.store.charge_points import Heard
 from ocpp_twisted.plugins.local.store.transactions import Token
 from ocpp_twisted.plugins.local.telling import Telling
+from ocpp_twisted.security.ocsp import Responders
 
 __all__ = ["Keeping"]
 
@@ -34,11 +35,13 @@ class Keeping(Telling, ActionPlugin):
     :ivar everybody: whether tags that nobody has entered may charge.
     :ivar authorizer: decides on tags before the records are asked; None for the records alone.
     :ivar tariff: knows what transactions cost; None for nobody.
+    :ivar responders: those that know whether certificates are good; None for nobody.
     """
 
     everybody: bool
     authorizer: IAuthorizer | None = None
     tariff: ITariff | None = None
+    responders: Responders | None = None
 
     def _heard(self, charge_point: IChargePoint) -> Heard:
         """When and how a charge point was heard: now."""

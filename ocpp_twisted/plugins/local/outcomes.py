@@ -17,6 +17,7 @@ from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import IChargePoint
 from ocpp_twisted.ocppj.message import Request, Response
 from ocpp_twisted.plugin import on_result
+from ocpp_twisted.plugins.local import installed
 from ocpp_twisted.plugins.local.keeping import Keeping
 from ocpp_twisted.plugins.local.messages import requests
 from ocpp_twisted.plugins.local.reports import variable_key
@@ -126,28 +127,6 @@ def _variables(db: Connection, cp: Identity, asked: _Json, told: _Json, now: dat
         facts.is_so(db, cp, "variable", {key: known}, now)
 
 
-def _certificates(db: Connection, cp: Identity, asked: _Json, told: _Json, now: datetime) -> None:
-    """Those that it listed; where it was asked for one kind only, the others stay as they were."""
-    found = told.get("certificateHashDataChain") or [
-        {"certificateHashData": each} for each in told.get("certificateHashData", ())
-    ]
-    known = {_certificate_key(each["certificateHashData"]): each for each in found}
-    if "certificateType" in asked or "typeOfCertificate" in asked:
-        facts.is_so(db, cp, "certificate", known, now)
-    else:
-        facts.only(db, cp, "certificate", known, now)
-
-
-def _certificate_gone(
-    db: Connection, cp: Identity, asked: _Json, told: _Json, now: datetime
-) -> None:
-    facts.forget(db, cp, "certificate", _certificate_key(asked["certificateHashData"]))
-
-
-def _certificate_key(hashes: _Json) -> str:
-    return f"{hashes['issuerNameHash']}/{hashes['issuerKeyHash']}/{hashes['serialNumber']}"
-
-
 def _message_set(db: Connection, cp: Identity, asked: _Json, told: _Json, now: datetime) -> None:
     facts.is_so(db, cp, "displayMessage", {str(asked["message"]["id"]): asked["message"]}, now)
 
@@ -190,13 +169,14 @@ _LEARN: dict[str, _Learn] = {
     "ClearChargingProfile": _profile_cleared,
     "ClearDisplayMessage": _message_gone,
     "ClearTariffs": _tariffs_gone,
-    "DeleteCertificate": _certificate_gone,
+    "DeleteCertificate": installed.deleted,
     "GetCompositeSchedule": _schedule,
     "GetConfiguration": _configuration,
-    "GetInstalledCertificateIds": _certificates,
+    "GetInstalledCertificateIds": installed.listed,
     "GetLocalListVersion": _list_version,
     "GetTariffs": _tariffs,
     "GetVariables": _variables,
+    "InstallCertificate": installed.installed,
     "ReserveNow": _reserved,
     "SendLocalList": _list_sent,
     "SetChargingProfile": _profile_set,
@@ -204,6 +184,9 @@ _LEARN: dict[str, _Learn] = {
     "SetDisplayMessage": _message_set,
     "SetVariables": _variables,
 }
+
+#: Of these NotFound is an outcome as well: there is nothing, or no longer.
+_OF_NOTHING = ("DeleteCertificate", "GetInstalledCertificateIds")
 
 
 class Outcomes(Keeping):
@@ -217,7 +200,9 @@ class Outcomes(Keeping):
         if not isinstance(outcome, Response):
             return None
         asked, told = msgspec.to_builtins(request), msgspec.to_builtins(outcome)
-        if told.get("status", "Accepted") not in ("Accepted", "Scheduled"):
+        status = told.get("status", "Accepted")
+        nothing = status == "NotFound" and request.ACTION in _OF_NOTHING
+        if status not in ("Accepted", "Scheduled") and not nothing:
             return None
         learn = _LEARN[request.ACTION]
         return self.note(learn, charge_point.identity, asked, told, self.now())

@@ -6,30 +6,39 @@ Imports the plug-in base, its neighbours and the store.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.web.client import Agent
 from zope.interface import implementer
 
 from ocpp_twisted.attached import IAttached, Surroundings
 from ocpp_twisted.complaints import Complaints
-from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.identity import Identity
-from ocpp_twisted.interfaces import IActiveCaller, IChecksConfig, IMeasured, IReportsHealth
+from ocpp_twisted.interfaces import (
+    IActiveCaller,
+    IChargePoint,
+    IChecksConfig,
+    IMeasured,
+    IReportsHealth,
+)
 from ocpp_twisted.measuring import Counted
 from ocpp_twisted.plugins.local.authorization import Authorization
 from ocpp_twisted.plugins.local.certificates import Certificates
 from ocpp_twisted.plugins.local.charging_v2 import ChargingV2
 from ocpp_twisted.plugins.local.charging_v16 import ChargingV16
+from ocpp_twisted.plugins.local.configuration import Configuration, read
 from ocpp_twisted.plugins.local.forgetting import Forgetting
 from ocpp_twisted.plugins.local.kept import Records
 from ocpp_twisted.plugins.local.notifications import Notifications
 from ocpp_twisted.plugins.local.outcomes import Outcomes
 from ocpp_twisted.plugins.local.refusals import Refusals
 from ocpp_twisted.plugins.local.registration import Registration
+from ocpp_twisted.plugins.local.renewal import Renewal
 from ocpp_twisted.plugins.local.reports import Reports
 from ocpp_twisted.plugins.local.status import Status
 from ocpp_twisted.plugins.local.store.charge_points import Heard
@@ -41,8 +50,12 @@ from ocpp_twisted.plugins.local.store.database import (
 )
 from ocpp_twisted.plugins.local.store.writer import Immediate, Runner, Writer
 from ocpp_twisted.records import Admission, ChargePoint, Transaction
+from ocpp_twisted.security.local_authority import LocalAuthority
+from ocpp_twisted.security.ocsp import Responders
 
 __all__ = ["LocalPlugin"]
+
+_log = Logger()
 
 _IN_MEMORY = "sqlite://"
 #: Seconds between writings of who was heard.
@@ -50,15 +63,9 @@ _HEARD_EVERY = 300.0
 #: Seconds between looks at who is rejected: another process may have been told, or the store may
 #: not have been there.
 _REJECTED_EVERY = 60.0
-#: What they are of, the least and the most (of days: a century, which every clock can be set back
-#: by), and what holds if nothing is said: 90 days are long enough to look into what has happened,
-#: and no more than a small disk holds.
-_NUMBERS = {
-    "heartbeat_interval": ("seconds", 1, 2**31 - 1, 300),
-    "keep_events": ("days", 0, 36_500, 90),
-    "keep_transactions": ("days", 0, 36_500, 0),
-}
-_OPTIONS = {*_NUMBERS, "authorize", "charge_points", "store"}
+#: Seconds between the steps of the daily round that renews certificates.
+_RENEW_EVERY = 60.0
+_CRL_EVERY = 86400.0
 
 
 @implementer(IAttached, IChecksConfig, IMeasured, IReportsHealth)
@@ -69,6 +76,7 @@ class LocalPlugin(
     ChargingV2,
     Status,
     Reports,
+    Renewal,
     Certificates,
     Notifications,
     Refusals,
@@ -86,9 +94,14 @@ class LocalPlugin(
     - ``heartbeat_interval``: seconds (default 300).
     - ``keep_events``: for how many days events are kept (default 90); 0 for ever.
     - ``keep_transactions``: the same for transactions that have ended (default 0).
+    - ``certificate_authority``: ``"local"`` signs charge points' certificates with ``ca_cert`` and
+      ``ca_key`` (files) or those of the data directory; ``"none"`` (the default) signs none.
+      ``ca_organization`` is their O, ``ca_days`` (365) how long they are good.
+    - ``certificate_renewal_days``: how long before their end they are renewed (30; 0 for never).
+    - ``ocsp_responders``: URLs with which those of the responders begin that may be asked.
 
-    It provides `ocpp_twisted.records.IRecords`. A subclass may have an `authorizer` and a `tariff`
-    of its own.
+    It provides `ocpp_twisted.records.IRecords`. A subclass may have an `authorizer`, a `tariff` and
+    a `certificate_authority` of its own.
 
     :param now: the time, with its zone.
     :param store: where jobs run, as long as the configuration names no other; None for memory.
@@ -102,14 +115,15 @@ class LocalPlugin(
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         store: Runner | None = None,
     ) -> None:
+        super().__init__()
         self.now = now
         self.heartbeat_interval = 300
         self.everybody = False
         self.any_charge_point = True
         self._last_heard: dict[Identity, Heard] = {}
         self._admitted: set[Identity] = set()
-        self._rejected: set[Identity] = set()
         self._store = store
+        self._rejected: set[Identity] = set()
         self._directory: Path | None = None
         self._looping: list[LoopingCall] = []
         self._forgetting: Forgetting | None = None
@@ -127,6 +141,11 @@ class LocalPlugin(
         """See `IAttached.attach`."""
         self.hub = surroundings.hub
         self._directory = surroundings.data_directory
+
+    def charge_point_online(self, charge_point: IChargePoint) -> None:
+        """See `IActionPlugin.charge_point_online`."""
+        super().charge_point_online(charge_point)
+        self.certificates_wait_no_more(charge_point)
 
     def put_charge_point(
         self, charge_point: str | Identity, admission: Admission = "Accepted"
@@ -179,35 +198,24 @@ class LocalPlugin(
 
     def check_config(self, config: Mapping[str, Any], data_directory: Path) -> list[str]:
         """See `IChecksConfig.check_config`."""
-        return self._complaints(config, data_directory).sentences
-
-    def _complaints(self, config: Mapping[str, Any], data_directory: Path | None) -> Complaints:
         wrong = Complaints()
-        for option in sorted(config.keys() - _OPTIONS):
-            known = ", ".join(sorted(_OPTIONS))
-            wrong.add(f"plug-in local: there is no option {option!r}; it has {known}")
-        for option in _NUMBERS:
-            with wrong.collect():
-                self._number(config, option)
-        with wrong.collect():
-            _one_of(config, "authorize", "known", "open")
-        with wrong.collect():
-            _one_of(config, "charge_points", "any", "known")
-        if (url := config.get("store")) is not None:
-            with wrong.collect():
-                check_database(url, data_directory)
-        return wrong
+        self._read(config, data_directory, wrong)
+        return wrong.sentences
 
-    def _number(self, config: Mapping[str, Any], option: str) -> int:
-        """A whole number; for `heartbeat_interval` a subclass may have a default of its own."""
-        what, least, most, default = _NUMBERS[option]
-        value = config.get(option, getattr(self, option, default))
-        if type(value) is not int or not least <= value <= most:
-            raise ConfigurationError(
-                f"plug-in local: {option} is {value!r}; use a whole number of {what}, "
-                f"{least} to {most}"
-            )
-        return value
+    def _read(
+        self, config: Mapping[str, Any], directory: Path | None, wrong: Complaints
+    ) -> Configuration:
+        """The configuration; a subclass may have usual values of its own."""
+        usual = Configuration(
+            heartbeat_interval=self.heartbeat_interval, certificate_renewal_days=self.renewal_days
+        )
+        found = read(config, usual, wrong)
+        if found.store is not None:
+            with wrong.collect():
+                check_database(found.store, directory)
+        if found.certificate_authority == "local" and directory is None:
+            wrong.add("plug-in local: an authority needs a server's data directory")
+        return found
 
     def start(self, caller: IActiveCaller, config: Mapping[str, Any]) -> None:
         """See `IActionPlugin.start`.
@@ -215,48 +223,69 @@ class LocalPlugin(
         :raises ConfigurationError: for an option that it does not know, or a value that it
             cannot use.
         """
-        self._complaints(config, self._directory).tell()
-        self.everybody = _one_of(config, "authorize", "known", "open") == "open"
-        self.any_charge_point = _one_of(config, "charge_points", "any", "known") == "any"
-        self.heartbeat_interval = self._number(config, "heartbeat_interval")
+        wrong = Complaints()
+        settings = self._read(config, self._directory, wrong)
+        wrong.tell()
         self.caller = caller
-        if (url := config.get("store")) is not None:
+        self.everybody = settings.authorize == "open"
+        self.any_charge_point = settings.charge_points == "any"
+        self.heartbeat_interval = settings.heartbeat_interval
+        self.renewal_days = settings.certificate_renewal_days
+        if settings.certificate_authority == "local":
+            self.certificate_authority = self._local_authority(settings)
+        if settings.ocsp_responders or settings.store is not None:
             from twisted.internet import reactor  # the one that runs us, whichever it is
 
-            engine, trouble = reach_database(url, self._directory)
-            self._store = Writer(engine, reactor, probe, trouble=trouble)
-            self._looping = [LoopingCall(self.write_heard), LoopingCall(self.heed_rejected)]
-            for looping, seconds in zip(
-                self._looping, (_HEARD_EVERY, _REJECTED_EVERY), strict=True
-            ):
-                looping.start(seconds)
-            self._forgetting = Forgetting(
-                self._store,
-                reactor,
-                self.now,
-                self._number(config, "keep_events"),
-                self._number(config, "keep_transactions"),
+            if settings.ocsp_responders:
+                agent = Agent(reactor, connectTimeout=5)
+                self.responders = Responders(settings.ocsp_responders, agent, reactor)
+            if settings.store is not None:
+                self._open_store(settings, reactor)
+
+    def _open_store(self, settings: Configuration, reactor: Any) -> None:
+        assert settings.store is not None
+        engine, trouble = reach_database(settings.store, self._directory)
+        self._store = Writer(engine, reactor, probe, trouble=trouble)
+        self._forgetting = Forgetting(
+            self._store, reactor, self.now, settings.keep_events, settings.keep_transactions
+        )
+        self._forgetting.start()
+        self._every(_HEARD_EVERY, self.write_heard)
+        self._every(_REJECTED_EVERY, self.heed_rejected)
+        self._every(_RENEW_EVERY, self.renew_certificates)
+        if isinstance(self.certificate_authority, LocalAuthority):
+            self._every(_CRL_EVERY, self.certificate_authority.write_crl)
+
+    def _local_authority(self, settings: Configuration) -> LocalAuthority:
+        options: dict[str, Any] = {
+            "organization": settings.ca_organization,
+            "validity": timedelta(days=settings.ca_days),
+            "now": self.now,
+        }
+        certificate, key, directory = settings.ca_cert, settings.ca_key, self._directory
+        assert directory is not None
+        if certificate is None or key is None:
+            return LocalAuthority.in_directory(directory, **options)
+        return LocalAuthority(Path(certificate), Path(key), directory / "ca-crl.pem", **options)
+
+    def _every(self, seconds: float, function: Callable[[], Any]) -> None:
+        loop = LoopingCall(function)
+        loop.start(seconds).addErrback(
+            lambda failure: _log.failure(
+                "plug-in local has stopped doing {what}", failure=failure, what=function.__name__
             )
-            self._forgetting.start()
+        )
+        self._looping.append(loop)
 
     def stop(self) -> Deferred[None] | None:
         """See `IActionPlugin.stop`; fires when all is written and the database is closed."""
         while self._looping:
-            self._looping.pop().stop()
+            if (loop := self._looping.pop()).running:
+                loop.stop()
         if self._forgetting is not None:
             self._forgetting.stop()
             self._forgetting = None
+        self.stop_signing()
         self.write_heard()
         store, self._store = self._store, None
         return None if store is None else store.stop()
-
-
-def _one_of(config: Mapping[str, Any], option: str, *values: str) -> str:
-    """The value of an option; the first if it is not given."""
-    value = config.get(option, values[0])
-    if value not in values:
-        raise ConfigurationError(
-            f'plug-in local: {option} is {value!r}; use "{values[0]}" or "{values[1]}"'
-        )
-    chosen: str = value
-    return chosen

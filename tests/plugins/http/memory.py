@@ -35,6 +35,7 @@ class MemoryRecords(ActionPlugin):
         self.reservations = []
         self.profiles = []
         self.events = []
+        self.facts = []
 
     def _told(self, value: Any) -> Deferred[Any]:
         if not self.healthy:
@@ -149,7 +150,8 @@ class MemoryRecords(ActionPlugin):
         return self._page(chosen, after, limit)
 
     def list_facts(self, charge_point, kind=None, after=None, limit=100):
-        return self._page([], after, limit)
+        chosen = self._of(self.facts, charge_point)
+        return self._page([one for one in chosen if kind in (None, one.kind)], after, limit)
 
     def new_id(self):
         return self._told(1)

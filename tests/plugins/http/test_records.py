@@ -12,6 +12,7 @@ from ocpp_twisted.records import (
     ChargePoint,
     ChargingProfile,
     Event,
+    Fact,
     IRecords,
     MeterSample,
     Reservation,
@@ -314,6 +315,13 @@ class ToldTests(RecordsCase):
             Event(id=number, kind=kind, timestamp=NOW, data={}, **who)
             for number, kind in enumerate(("NotifyEvent", "SecurityEventNotification"))
         ]
+        records.facts = [
+            Fact(kind=kind, key="", timestamp=NOW, data=data, **who)
+            for kind, data in (
+                ("configuration", {"key": "WifiPassword", "value": "hush"}),
+                ("certificate", {"serialNumber": "1"}),
+            )
+        ]
         for path, count in (
             ("/reservations", 1),
             ("/reservations?active=true", 0),
@@ -324,10 +332,18 @@ class ToldTests(RecordsCase):
             ("/security-events", 1),
             ("/security-events?until=2026-01-01T00:00:00Z", 0),
             ("/security-events?chargePoint=CP2", 0),
+            ("/charge-points/CP1/facts", 2),
+            ("/charge-points/CP1/facts?kind=certificate", 1),
+            ("/charge-points/CP1/facts?kind=log", 0),
+            ("/charge-points/CP1/facts?name=depot", 0),
+            ("/charge-points/CP2/facts", 0),
         ):
             self.assertEqual(len((await self.get(path)).json["items"]), count, path)
         (event,) = (await self.get("/security-events")).json["items"]
         self.assertEqual(event["kind"], "SecurityEventNotification")
+        password, certificate = (await self.get("/charge-points/CP1/facts")).json["items"]
+        self.assertEqual(password["data"], {"key": "WifiPassword", "value": "***"})
+        self.assertEqual(certificate["data"], {"serialNumber": "1"})
 
 
 class WithoutRecordsTests(RecordsCase):
@@ -341,6 +357,7 @@ class WithoutRecordsTests(RecordsCase):
             "/reservations",
             "/charging-profiles",
             "/security-events",
+            "/charge-points/CP1/facts",
         ):
             detail = await self.refused(self.get(path), 501, "no-records")
             self.assertIn("--action-plugin", detail)

@@ -33,6 +33,7 @@ class ChargePoint:
     """Starts, meters and stops, one transaction after the other."""
 
     peer = "192.0.2.1"
+    security_profile = 0
 
     def __init__(self, central_system: CentralSystem, id_: str, progress: Progress) -> None:
         self.id = id_

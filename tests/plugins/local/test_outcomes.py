@@ -8,6 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.plugins.local.wire import Line, Site, at, at_text, of
+from tests.security.certificates import certificate, ec_key, name, pem
 
 TOKEN = {"idToken": "ANNA", "type": "ISO14443"}
 HASH = {
@@ -283,6 +284,82 @@ class Others(Commanded):
         asked = {"certificateHashData": HASH}
         self.command("ocpp2.0.1", "DeleteCertificate", asked, {"status": "Accepted"})
         self.assertEqual({}, self.site.facts("certificate"))
+
+    def listed(self, subprotocol: str, kind: str | None, *hashes: dict[str, Any]) -> None:
+        """CP1 lists its certificates of a kind, or all."""
+        told: dict[str, Any] = {"status": "Accepted" if hashes else "NotFound"}
+        if subprotocol in V2:
+            asked = {} if kind is None else {"certificateType": [kind]}
+            chains = [
+                {"certificateType": kind or "MORootCertificate", "certificateHashData": each}
+                for each in hashes
+            ]
+            if chains:
+                told["certificateHashDataChain"] = chains
+        else:
+            field = "certificateType" if subprotocol == "ocpp1.6" else "typeOfCertificate"
+            asked = {field: kind}
+            if hashes:
+                told["certificateHashData"] = list(hashes)
+        self.command(subprotocol, "GetInstalledCertificateIds", asked, told)
+
+    def test_certificates_of_a_type(self) -> None:
+        other = {**HASH, "serialNumber": "2A"}
+        for subprotocol, first, second in (
+            ("ocpp1.6", "CentralSystemRootCertificate", "ManufacturerRootCertificate"),
+            ("ocpp2.0", "CSMSRootCertificate", "ManufacturerRootCertificate"),
+            ("ocpp2.0.1", "CSMSRootCertificate", "ManufacturerRootCertificate"),
+            ("ocpp2.1", "CSMSRootCertificate", "OEMRootCertificate"),
+        ):
+            self.setUp()
+            self.listed(subprotocol, first, HASH)
+            self.listed(subprotocol, second, other)
+            expected = {
+                "n/k/1": {"certificateType": first, "certificateHashData": HASH},
+                "n/k/2a": {"certificateType": second, "certificateHashData": other},
+            }
+            self.assertEqual(expected, self.site.facts("certificate"))
+            self.listed(subprotocol, first)
+            self.assertEqual(["n/k/2a"], list(self.site.facts("certificate")))
+
+    def test_no_certificate_at_all(self) -> None:
+        self.listed("ocpp2.1", None, HASH)
+        self.listed("ocpp2.1", None)
+        self.assertEqual({}, self.site.facts("certificate"))
+
+    def test_a_certificate_that_was_not_there(self) -> None:
+        for subprotocol in ("ocpp1.6", "ocpp2.0", *V2):
+            for status, left in (("Failed", 1), ("NotFound", 0)):
+                self.setUp()
+                self.listed(subprotocol, "ManufacturerRootCertificate", HASH)
+                asked = {"certificateHashData": HASH}
+                self.command(subprotocol, "DeleteCertificate", asked, {"status": status})
+                self.assertEqual(left, len(self.site.facts("certificate")))
+
+    def test_installed(self) -> None:
+        root = certificate(ec_key(), name(cn="Root"))
+        other = certificate(ec_key(1), name(cn="Sub"), name(cn="Root"), ec_key())
+        kind = "ManufacturerRootCertificate"
+        for subprotocol in ("ocpp1.6", "ocpp2.0", *V2):
+            for status, found, count in (
+                ("Rejected" if subprotocol != "ocpp2.0" else "CertChainError", root, 0),
+                ("Accepted", other, 0),
+                ("Accepted", root, 1),
+            ):
+                asked = {"certificateType": kind, "certificate": pem(found)}
+                self.command(subprotocol, "InstallCertificate", asked, {"status": status})
+                known = self.site.facts("certificate")
+                self.assertEqual(count, len(known), (subprotocol, status))
+            [told] = known.values()
+            self.assertEqual(kind, told["certificateType"])
+            self.assertEqual(
+                hex(root.serial_number)[2:], told["certificateHashData"]["serialNumber"]
+            )
+            if subprotocol != "ocpp2.0":  # which has no room for this serial number
+                # It is the same that the charge point lists.
+                self.listed(subprotocol, kind, told["certificateHashData"])
+                self.assertEqual(known, self.site.facts("certificate"))
+            self.setUp()
 
     def test_display_messages(self) -> None:
         content = {"format": "UTF8", "content": "hello"}

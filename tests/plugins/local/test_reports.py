@@ -175,6 +175,19 @@ class Notified(SynchronousTestCase):
                 self.assertEqual({}, charge_point.calls(action, status=status, **more))
             self.assertEqual({"": {"status": _LATER[kind], **more}}, self.site.facts(kind))
 
+    def test_firmware_that_is_not_what_was_signed(self) -> None:
+        """L01.FR.03: the state stays, with the update that it is of."""
+        for version, action in (
+            ("ocpp1.6", "SignedFirmwareStatusNotification"),
+            ("ocpp2.0", "FirmwareStatusNotification"),
+            ("ocpp2.0.1", "FirmwareStatusNotification"),
+            ("ocpp2.1", "FirmwareStatusNotification"),
+        ):
+            self.setUp()
+            told = {"status": "InvalidSignature", "requestId": 4}
+            self.site.connect(version).calls(action, **told)
+            self.assertEqual({"": told}, self.site.facts("firmware"))
+
     def test_security_events(self) -> None:
         event = {"type": "TamperDetectionActivated", "timestamp": at_text(1), "techInfo": "door"}
         for version in ("ocpp1.6", "ocpp2.0.1", "ocpp2.1"):

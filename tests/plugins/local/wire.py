@@ -42,6 +42,7 @@ class Recorder:
     """Keeps what is sent, as text."""
 
     peer = "192.0.2.1"
+    security_profile = 2
 
     def __init__(self) -> None:
         self.sent: list[str] = []
@@ -104,16 +105,21 @@ class Site:
     def connect(self, subprotocol: str, id: str = "CP1", name: str = "") -> Line:  # noqa: A002
         transport = Recorder()
         receiver = self.central_system.connection_made(Identity(id, name), subprotocol, transport)
-        return Line(receiver.receive, transport.sent, subprotocol)
+        return Line(receiver, transport.sent, subprotocol)
 
 
 class Line:
     """A connection, from the charge point's end."""
 
-    def __init__(self, receive: Any, sent: list[str], subprotocol: str) -> None:
-        self._receive = receive
+    def __init__(self, receiver: Any, sent: list[str], subprotocol: str) -> None:
+        self._receiver = receiver
+        self._receive = receiver.receive
         self.version = subprotocol
         self.sent = sent
+
+    def lost(self) -> None:
+        """The connection ends."""
+        self._receiver.lost("it has gone")
 
     def says(self, text: str) -> str | None:
         """What is answered to a text at once, if anything is."""
