@@ -244,7 +244,7 @@ def make(
         active_plugins = _chosen(IActiveCallPlugin, "active-plugin", names, wrong)
     plugins = [*action_plugins, *active_plugins]
     directory = value["data-dir"] or data_directory()
-    _check_authority(value)
+    _check_authority(value, wrong)
     if value["store"] is None:
         value["store"] = f"sqlite:///{directory.absolute() / 'records.db'}"
     templates, profiles = Templates(DEFAULT_TEMPLATES), Quirks()
@@ -385,14 +385,12 @@ def _tls(value: Mapping[str, Any], wrong: Complaints) -> TLSFiles:
     )
 
 
-def _check_authority(value: Mapping[str, Any]) -> None:
+def _check_authority(value: Mapping[str, Any], wrong: Complaints) -> None:
     if bool(value["ca-cert"]) != bool(value["ca-key"]):
-        raise ConfigurationError("--ca-cert and --ca-key go together: give both, or neither")
+        wrong.add("--ca-cert and --ca-key go together: give both, or neither")
     for name in ("ca-cert", "ca-organization"):
         if value[name] and value["certificate-authority"] == "none":
-            raise ConfigurationError(
-                f"--{name} is for --certificate-authority: add --certificate-authority local"
-            )
+            wrong.add(f"--{name} is for --certificate-authority: add --certificate-authority local")
 
 
 def _templates(templates: Sequence[str], given: Given | None) -> Templates:

@@ -16,6 +16,7 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import TestCase
 
 from ocpp_twisted import config
+from ocpp_twisted.complaints import Complaints
 from ocpp_twisted.config import Document, Given
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.plugins.local import LocalPlugin
@@ -133,7 +134,9 @@ class Options(TestCase):
             given={name.replace("_", "-"): Given(name, [text]) for name, text in given.items()}
         )
         ws = {"ws": Given("ws", ["9000"])}
-        return str(self.assertRaises(ConfigurationError, config.make, ws, document))
+        wrong = Complaints()
+        config.make(ws, document, wrong)
+        return "\n".join(wrong.sentences)
 
     def test_what_does_not_go_together(self) -> None:
         self.assertIn("go together", self.refused(ca_cert="a", certificate_authority="local"))
