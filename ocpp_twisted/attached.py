@@ -1,6 +1,6 @@
 """How a plug-in gets at the rest of the server: its hub, its records, its last messages.
 
-Imports the interfaces, the records' interface and the hub.
+Imports the interfaces, the records' interface, the hub, and how passwords are kept.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from zope.interface import Attribute, Interface
 from ocpp_twisted.hub import Hub, MessageNotice
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.records import IRecords
+from ocpp_twisted.security.passwords import Passwords
 
 __all__ = ["IAttached", "Surroundings"]
 
@@ -27,12 +28,14 @@ class Surroundings:
     :ivar messages: the last messages of a charge point, without secrets, the oldest first; none
         if no plug-in of the server `IAttached.sees_messages`.
     :ivar data_directory: where files are kept.
+    :ivar passwords: makes and checks their hashes.
     """
 
     hub: Hub
     records: IRecords | None
     messages: Callable[[Identity], Sequence[MessageNotice]]
     data_directory: Path
+    passwords: Passwords
 
 
 class IAttached(Interface):

@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.strcred import AuthOptionMixin
 from twisted.python import usage
 
 from ocpp_twisted.check import problems
@@ -33,8 +35,11 @@ def _install_reactor() -> None:
         epoll_reactor.install()
 
 
-class Options(usage.Options):
+class Options(usage.Options, AuthOptionMixin):
     """See ``twistd ocpp --help``.
+
+    Of the mixin are ``--help-auth`` and ``--help-auth-type``; ``--auth`` is in `OPTIONS`, since it
+    may stand in the file, too.
 
     :ivar given: the options of `OPTIONS` that were given.
     :ivar settings: what they and the file ask for; there once they have been parsed.
@@ -48,6 +53,7 @@ class Options(usage.Options):
         "this server agree on. Try: twistd -n ocpp --ws 9000 --wss 9443"
     )
 
+    supportedInterfaces = (IUsernamePassword,)
     settings: Settings
     logs: LogOptions | None = None
 

@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from twisted.cred.checkers import ICredentialsChecker
 from zope.interface.interface import InterfaceClass
 
 from ocpp_twisted import quirks
@@ -48,6 +49,10 @@ class Settings:
     :ivar wss_legacy: the same for old charge points, with TLS 1.0 and up.
     :ivar security_profiles: what charge points have to prove, by ``ws``, ``wss`` or an element of
         these three; 0 where nothing is said.
+    :ivar auth: who knows passwords besides the records: checkers of twisted.cred that take
+        `twisted.cred.credentials.IUsernamePassword`.
+    :ivar known_only: whether only those charge points come in that an operator has entered.
+    :ivar hide_unknown: whether those that are not known are not told so.
     :ivar tls: the files for TLS; without a certificate one for development is made and kept in
         `data_directory`.
     :ivar binding: how a client certificate names its charge point.
@@ -66,6 +71,9 @@ class Settings:
     wss: Sequence[str] = ()
     wss_legacy: Sequence[str] = ()
     security_profiles: Mapping[str, SecurityProfile] = field(default_factory=dict)
+    auth: Sequence[ICredentialsChecker] = ()
+    known_only: bool = False
+    hide_unknown: bool = False
     tls: TLSFiles = field(default_factory=TLSFiles)
     binding: Binding = field(default_factory=Binding)
     reuse_port: bool = False
@@ -257,6 +265,9 @@ def make(
         wss=value["wss"],
         wss_legacy=value["wss-legacy"],
         security_profiles=security_profiles,
+        auth=value["auth"],
+        known_only=value["charge-points"] == "known",
+        hide_unknown=value["hide-unknown"],
         tls=_tls(value, wrong),
         binding=replace(
             value["client-certificate-id"],

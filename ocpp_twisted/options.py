@@ -14,6 +14,9 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
+from twisted.cred.checkers import ICredentialsChecker, InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.strcred import InvalidAuthType, makeChecker
 from twisted.internet.endpoints import serverFromString
 
 from ocpp_twisted.logs import FORMATS, level
@@ -93,6 +96,24 @@ def endpoint_description(text: str) -> str:
             f"(tcp:9000:interface=127.0.0.1): {error}"
         ) from error
     return text
+
+
+def _checker(text: str) -> ICredentialsChecker:
+    kind = text.partition(":")[0]  # what follows may be a password
+    try:
+        checker: ICredentialsChecker = makeChecker(text)
+    except InvalidAuthType:
+        raise ValueError(f"there is no {kind!r}: --help-auth lists what there is") from None
+    except Exception as error:  # each kind has its own way of being wrong
+        raise ValueError(
+            f"{kind} cannot be used so: see --help-auth-type {kind} ({type(error).__name__})"
+        ) from None
+    if IUsernamePassword not in checker.credentialInterfaces:
+        raise ValueError(f"{kind} checks no user names and passwords: see --help-auth")
+    if isinstance(checker, InMemoryUsernamePasswordDatabaseDontUse):
+        users: Any = checker.users  # Twisted makes it of texts, and credentials are bytes
+        checker.users = {name.encode(): word.encode() for name, word in users.items()}
+    return checker
 
 
 def _http_description(text: str) -> str:
@@ -226,6 +247,17 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             types=(int, str),
             several=True,
         ),
+        "auth": Option(
+            help="Who knows charge points' passwords, besides the records: file:PATH, unix... "
+            "(--help-auth). Asked in their order.",
+            check=_checker,
+            several=True,
+        ),
+        "hide-unknown": Option(
+            help="With a security profile from 1 on, give a charge point that is not known the "
+            "answer to a wrong password or certificate, instead of 404.",
+            types=_FLAG,
+        ),
         "proxy": Option(
             help="Address or network (10.0.0.0/8) of proxies: X-Forwarded-For and "
             "--proxy-identity-header count from there only, and haproxy: endpoints "
@@ -321,7 +353,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             plugin=(RECORDS, "authorize"),
         ),
         "charge-points": Option(
-            help="Which charge points are accepted when they boot: any, or those that are known.",
+            help="Which charge points may connect: any, or those that are known.",
             check=_one_of("any", "known"),
             default="any",
             plugin=(RECORDS, "charge_points"),

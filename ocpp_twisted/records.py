@@ -91,7 +91,11 @@ class ChargePoint(Struct, frozen=True, kw_only=True):
     :ivar boot: its last BootNotification, as on the wire.
     :ivar lastBoot: when that came.
     :ivar lastSeen: when it was last heard, to some minutes.
+    :ivar serialNumber: what the operator has entered, else what it told when it booted.
     :ivar connectors: of those that it has spoken of.
+    :ivar securityProfile: the highest that it has used, or what an operator has put in its place:
+        it does not come in with a lower one.
+    :ivar hasPassword: whether one is kept for it.
     """
 
     id: str
@@ -110,6 +114,8 @@ class ChargePoint(Struct, frozen=True, kw_only=True):
     lastBoot: datetime | None = None
     lastSeen: datetime | None = None
     connectors: tuple[Connector, ...] = ()
+    securityProfile: int = 0
+    hasPassword: bool = False
 
 
 class IdTag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -47,7 +47,10 @@ from ocpp_twisted.recording.redaction import Pseudonyms
 from ocpp_twisted.recording.settings import told
 from ocpp_twisted.recording.tap import Tap
 from ocpp_twisted.records import IRecords
+from ocpp_twisted.security.door import Doorkeeper
 from ocpp_twisted.security.handshake import SecurityProfile
+from ocpp_twisted.security.passwords import Passwords, Workers
+from ocpp_twisted.security.records import IDoorRecords, MemoryDoorRecords
 from ocpp_twisted.systemd import Systemd
 from ocpp_twisted.versions import CATALOGUES
 from ocpp_twisted.watch import Watch
@@ -110,7 +113,12 @@ class Server(Service):
             )
         if settings.logs.frames:
             owner = Tap(owner, log_frame)
-        self._factory = OCPPServerFactory(owner, reactor, settings.websocket)
+        self._workers = Workers(reactor)
+        self._passwords = Passwords(self._workers.run)
+        websocket = settings.websocket
+        if websocket.doorkeeper is None:
+            websocket = replace(websocket, doorkeeper=self._doorkeeper())
+        self._factory = OCPPServerFactory(owner, reactor, websocket)
         self._listeners: list[tuple[str, str, IProtocolFactory]] = [
             ("ws", description, self._entrance("ws", description)) for description in settings.ws
         ]
@@ -137,6 +145,26 @@ class Server(Service):
 
     def _entrance(self, scheme: str, description: str) -> Entrance:
         return Entrance(self._factory, self.settings.security_profile(scheme, description))
+
+    def _doorkeeper(self) -> Doorkeeper | None:
+        """None if there is nothing to ask anybody about."""
+        settings = self.settings
+        demanding = any(settings.security_profiles.values()) or settings.known_only
+        plugins = settings.action_plugins
+        records: Any = next((one for one in plugins if IDoorRecords.providedBy(one)), None)
+        if records is None:
+            if not demanding:
+                return None
+            records = MemoryDoorRecords(self._passwords)
+        return Doorkeeper(
+            records,
+            self._passwords,
+            settings.auth,
+            known_only=settings.known_only,
+            hide_unknown=settings.hide_unknown,
+            binding=settings.binding,
+            records_needed=demanding,
+        )
 
     @property
     def addresses(self) -> list[IAddress]:
@@ -213,6 +241,7 @@ class Server(Service):
         yield self._stop_plugins([*last, *self.settings.action_plugins])
         if self._tls is not None:
             self._tls.stop()
+        self._workers.stop()
         if self._recording is not None:
             self._recording.stop()
 
@@ -313,6 +342,7 @@ class Server(Service):
             records=next((one for one in plugins if IRecords.providedBy(one)), None),
             messages=self._watch.recent.of if self._watch is not None else lambda identity: (),
             data_directory=self.settings.data_directory,
+            passwords=self._passwords,
         )
 
     def _stop_plugins(self, plugins: Sequence[Any]) -> Deferred[Any]:

@@ -26,9 +26,12 @@ def rsa_key(number: int = 0) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def name_of(*common_names: str, organizations: Sequence[str] = ()) -> x509.Name:
+def name_of(
+    *common_names: str, organizations: Sequence[str] = (), units: Sequence[str] = ()
+) -> x509.Name:
     return x509.Name(
         [
+            *(x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, text) for text in units),
             *(x509.NameAttribute(NameOID.ORGANIZATION_NAME, text) for text in organizations),
             *(x509.NameAttribute(NameOID.COMMON_NAME, text) for text in common_names),
         ]
@@ -94,6 +97,7 @@ class Authority:
         *common_names: str,
         names: Sequence[str | x509.GeneralName] = (),
         organizations: Sequence[str] = (),
+        units: Sequence[str] = (),
         key: Any = None,
         ends: timedelta | None = None,
         begins: timedelta | None = None,
@@ -101,7 +105,7 @@ class Authority:
     ) -> Issued:
         """A certificate, shown with ours if we are not at the top."""
         key = key or ec.generate_private_key(ec.SECP256R1())
-        subject = name_of(*common_names, organizations=organizations)
+        subject = name_of(*common_names, organizations=organizations, units=units)
         builder = self._builder(subject, self.name, key)
         now = datetime.now(UTC)
         if ends is not None:

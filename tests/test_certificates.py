@@ -22,6 +22,7 @@ from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.plugins.local import LocalPlugin
 from ocpp_twisted.recording.file import Recording
 from ocpp_twisted.security.authority import common_name
+from ocpp_twisted.security.handshake import SecurityProfile
 from ocpp_twisted.security.local_authority import LocalAuthority
 from ocpp_twisted.service import Server, Settings
 from tests.support import close_frame, frame, until, upgraded
@@ -35,6 +36,10 @@ def csr(key: Any, name: str) -> str:
     return built.public_bytes(Encoding.PEM).decode()
 
 
+#: CP1, with its password.
+AUTHORIZED = "Authorization: Basic Q1AxOnNlY3JldA=="
+
+
 class RunThrough(TestCase):
     timeout = 30
 
@@ -42,6 +47,7 @@ class RunThrough(TestCase):
         self.directory = Path(self.mktemp())
         settings = Settings(
             ws=[ANYWHERE],
+            security_profiles={"ws": SecurityProfile.BASIC},
             action_plugins=[LocalPlugin()],
             plugin_config={
                 "local": {
@@ -60,6 +66,7 @@ class RunThrough(TestCase):
         self.addCleanup(lambda: self.server.stopService() if self.server.running else None)
         await self.server.startService()
         self.port = self.server.addresses[0].port
+        await settings.action_plugins[0].set_password("CP1", b"secret")
 
     async def says(self, client: Any, text: str, count: int) -> list[str]:
         """What has come when there are so many messages."""
@@ -70,7 +77,7 @@ class RunThrough(TestCase):
     async def test_a_certificate_that_can_be_used(self) -> None:
         await self.start()
         key = ec.generate_private_key(ec.SECP256R1())
-        client = await upgraded(reactor, self.port, target="/ocpp/CP1")
+        client = await upgraded(reactor, self.port, target="/ocpp/CP1", extra=[AUTHORIZED])
         text = csr(key, "CP2")
         asked = json.dumps([2, "s1", "SignCertificate", {"csr": text}])
         with capturedLogs() as logs:

@@ -28,6 +28,8 @@ wss-legacy = 9444
 tls-cert = "cert.pem"
 tls-key = "/etc/key.pem"
 security-profile = ["ws=1", "9443=3"]
+auth = "memory:CP1:secret"
+hide-unknown = true
 proxy = ["10.0.0.0/8", "::1"]
 proxy-identity-header = "X-Client"
 tls-client-ca = ["ca.pem"]
@@ -115,6 +117,9 @@ class AcceptedTests(FileTestCase):
         self.assertEqual(settings.binding, Binding("serial", "", ("Acme",)))
         self.assertEqual(settings.security_profile("ws", "tcp:9000"), 1)
         self.assertEqual(settings.security_profile("wss", "tcp:9443"), 3)
+        self.assertEqual([checker.users for checker in settings.auth], [{b"CP1": b"secret"}])
+        self.assertTrue(settings.hide_unknown)
+        self.assertTrue(settings.known_only)
         self.assertTrue(settings.websocket.proxies.trust("10.1.2.3"))
         self.assertEqual(settings.websocket.proxies.identity_header, "X-Client")
         self.assertTrue(settings.reuse_port)

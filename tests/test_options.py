@@ -173,6 +173,41 @@ class AcceptedTests(OptionsTestCase):
             self.assertEqual(self.parse("--ws=0").data_directory, Path(place))
 
 
+class AuthTests(OptionsTestCase):
+    """The options of `AuthOptionMixin`."""
+
+    def test_the_usual_checkers(self) -> None:
+        path = self.mktemp()
+        Path(path).write_text("CP1:secret")
+        settings = self.parse(
+            "--ws=0", "--auth", "memory:CP1:a", f"--auth=file:{path}", "--auth=unix"
+        )
+        names = [type(checker).__name__ for checker in settings.auth]
+        self.assertEqual(
+            names, ["InMemoryUsernamePasswordDatabaseDontUse", "FilePasswordDB", "UNIXChecker"]
+        )
+        self.assertFalse(settings.hide_unknown)
+
+    def test_what_is_none(self) -> None:
+        for given, sentence in (
+            ("nothing:secret", "there is no 'nothing': --help-auth lists what there is"),
+            ("memory:secret", "memory cannot be used so: see --help-auth-type memory"),
+            ("anonymous", "anonymous checks no user names and passwords: see --help-auth"),
+        ):
+            told = self.refused("--ws=0", f"--auth={given}")
+            self.assertIn(sentence, told)
+            self.assertNotIn("secret", told)
+
+    def test_help(self) -> None:
+        out = StringIO()
+        self.patch(Options, "authOutput", out)
+        self.assertRaises(SystemExit, Options().parseOptions, ["--help-auth"])
+        self.assertIn("file", out.getvalue())
+        self.assertNotIn("anonymous", out.getvalue())
+        self.assertRaises(SystemExit, Options().parseOptions, ["--help-auth-type", "file"])
+        self.assertIn("Location of a FilePasswordDB-formatted file", out.getvalue())
+
+
 class RefusedTests(OptionsTestCase):
     def test_nothing_to_listen_on(self) -> None:
         self.assertIn("there is nothing to listen on: give --ws PORT", self.refused())

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import ocpp_twisted
 from ocpp_twisted.identity import Identity
+from ocpp_twisted.plugins.local import LocalPlugin
 from ocpp_twisted.records import ChargePoint
 from ocpp_twisted.shell import main
 from ocpp_twisted.shell.payload import BadPayload, payload_of
@@ -136,6 +137,45 @@ class CallTests(ShellCase):
         self.assertEqual(code, 3, errors)
         wire.says(f'[3,"{message_id}",{{"status":"Accepted"}}]')
         await first
+
+
+class PasswordTests(ShellCase):
+    async def served(self) -> LocalPlugin:
+        local = LocalPlugin()
+        await self.start([local])
+        return local
+
+    def types(self, text: str) -> None:
+        self.patch(sys, "stdin", StringIO(text))
+
+    async def test_entered(self) -> None:
+        local = await self.served()
+        for text, arguments in (("secret\n", ()), ("00ff\n", ("--hex",))):
+            self.types(text)
+            running = await self.run_it("password", "a/b", "--name=depot", *arguments)
+            self.assertEqual(running, (0, "", ""))
+            record = await local.door(Identity("a/b", "depot"))
+            wanted = bytes.fromhex(text) if arguments else text.strip().encode()
+            self.assertTrue(await local.passwords.fitting(wanted, record.passwords))
+
+    async def test_none(self) -> None:
+        await self.served()
+        self.types("")
+        code, _, errors = await self.run_it("password", "CP1")
+        self.assertEqual(code, 2)
+        self.assertIn("password", errors)
+
+    async def test_a_new_one(self) -> None:
+        await self.served()
+        wire = self.online()
+        for status, expected in (
+            ("Accepted", (0, "Accepted\n", "")),
+            ("Rejected", (1, "", "ocpp: CP1 answered Rejected: it keeps its password\n")),
+        ):
+            running = self.run_it("rotate", "CP1")
+            message_id = await self.hears_call(wire)
+            wire.says(f'[3,"{message_id}",{{"status":"{status}"}}]')
+            self.assertEqual(await running, expected)
 
 
 class LinesTests(SynchronousTestCase):

@@ -31,6 +31,9 @@ class Binding:
     are two charge points. A name that is a wildcard or cannot be printed does not count, nor does
     any of several common names, for the CA may have looked at another one of them.
 
+    Under a URL with a name (`Identity.name`), which is whose charge point it is, the certificate
+    has to tell that too: by its unit (OU), by `suffix`, or by being bound to a serial number.
+
     :ivar rule: ``exact``: a name is the id; ``suffix``: a name is the id and then `suffix`;
         ``serial``: the common name is the charge point's serial number, as the records know it.
     :ivar suffix: for example ``.cp.example``. ``.{name}`` in it stands for the name under which
@@ -69,6 +72,7 @@ class Binding:
         try:
             common_names = _of_subject(certificate, x509.NameOID.COMMON_NAME)
             organizations = _of_subject(certificate, x509.NameOID.ORGANIZATION_NAME)
+            units = _of_subject(certificate, x509.NameOID.ORGANIZATIONAL_UNIT_NAME)
             alternatives = list(_alternatives(certificate))
         except (ValueError, x509.DuplicateExtension):
             return "the client certificate has names that cannot be read"
@@ -81,6 +85,39 @@ class Binding:
                 "be used"
             )
         names = common_names if len(common_names) == 1 else []
+        if self.rule != "serial":
+            names = [*names, *alternatives]
+        return self._fault(
+            names,
+            [*common_names, *alternatives],
+            identity,
+            serial_number,
+            units == [identity.name],
+        )
+
+    def names_fault(
+        self, names: Sequence[str], identity: Identity, serial_number: str | None
+    ) -> str:
+        """The same for the names that a proxy tells, which has verified the certificate.
+
+        It tells no organization: where one is asked for, nobody comes in so.
+        """
+        if self.organizations:
+            return (
+                "the proxy tells no organization, and --client-certificate-organization asks for "
+                "one: let the proxy check it, and leave the option out"
+            )
+        return self._fault(names, names, identity, serial_number, False)
+
+    def _fault(
+        self,
+        names: Sequence[str],
+        told: Sequence[str],
+        identity: Identity,
+        serial_number: str | None,
+        of_unit: bool,
+    ) -> str:
+        """:param of_unit: whether the certificate tells the identity's name by its unit (OU)."""
         if self.rule == "serial":
             if not serial_number:
                 return (
@@ -89,21 +126,18 @@ class Binding:
                 )
             wanted = serial_number
         else:
-            names = [*names, *alternatives]
             suffix = self.suffix.replace(_NAME, f".{identity.name}")
             wanted = identity.id + suffix
-            if identity.name and ("." in identity.name or _NAME not in self.suffix):
+            by_suffix = _NAME in self.suffix and "." not in identity.name
+            if identity.name and not by_suffix and not of_unit:
                 return (
-                    f"{identity} connects under a name, and --client-certificate-id does not tell "
-                    "whose certificates are for it: use serial, or suffix=.{name}.cp.example with "
-                    "names without dots, or URLs without a name"
+                    f"{identity} connects under a name, and its client certificate does not tell "
+                    "whose it is: let its unit (OU) be the name, or use serial, or "
+                    "suffix=.{name}.cp.example with names without dots, or URLs without a name"
                 )
         if wanted in filter(_counts, names):
             return ""
-        return (
-            f"the client certificate names {_told([*common_names, *alternatives])}, and should "
-            f"name {_told([wanted])}"
-        )
+        return f"the client certificate names {_told(told)}, and should name {_told([wanted])}"
 
 
 def _of_subject(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> list[str]:

@@ -8,6 +8,7 @@ of the library is imported but the place of its files, so that it starts at once
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import os
 import sys
@@ -125,6 +126,27 @@ def _parser() -> argparse.ArgumentParser:
     call.add_argument("--name", default="", help="under which the charge point connects")
     call.set_defaults(run=_call)
 
+    password = commands.add_parser(
+        "password",
+        parents=[usual],
+        help="enter a charge point's password, which is read from the terminal or stdin",
+    )
+    password.add_argument("id", help="of the charge point")
+    password.add_argument("--hex", action="store_true", help="it is written as hexadecimal digits")
+    password.add_argument("--name", default="", help="under which the charge point connects")
+    password.set_defaults(run=_password)
+
+    rotate = commands.add_parser(
+        "rotate",
+        parents=[usual],
+        help="give a charge point a new random password, which nobody gets to see",
+        epilog=_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    rotate.add_argument("id", help="of the charge point")
+    rotate.add_argument("--name", default="", help="under which the charge point connects")
+    rotate.set_defaults(run=_rotate)
+
     charge_points = commands.add_parser(
         "charge-points", parents=[usual], help="list the charge points"
     )
@@ -157,6 +179,25 @@ def _call(asked: argparse.Namespace, client: Client, out: TextIO) -> Exit:
     print(plain(json.dumps(answer["payload"], indent=2, ensure_ascii=False), "\n"), file=out)
     for name, number in answer.get("given", {}).items():
         print(f"ocpp: the server has given out {name} {number}", file=sys.stderr)
+    return Exit.DONE
+
+
+def _password(asked: argparse.Namespace, client: Client, out: TextIO) -> Exit:
+    if sys.stdin.isatty():
+        text = getpass.getpass(f"password of {asked.id}: ")
+    else:
+        text = sys.stdin.readline().rstrip("\r\n")
+    body = json.dumps({"hex" if asked.hex else "password": text})
+    client.tell("PUT", f"{_path(asked)}/password{_query(name=asked.name)}", body)
+    return Exit.DONE
+
+
+def _rotate(asked: argparse.Namespace, client: Client, out: TextIO) -> Exit:
+    path = f"{_path(asked)}/password{_query(name=asked.name)}"
+    status = client.ask("POST", path, patience=_LONGEST_CALL)["status"]
+    if status not in ("Accepted", "RebootRequired"):
+        raise Failed(f"{asked.id} answered {status}: it keeps its password", Exit.REFUSED)
+    print(plain(status), file=out)
     return Exit.DONE
 
 

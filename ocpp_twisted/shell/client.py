@@ -102,6 +102,14 @@ class Client:
         with self._answer(method, path, body, patience) as response:
             return json.loads(response.read())
 
+    def tell(self, method: str, path: str, body: str) -> None:
+        """Ask for something that has no answer but that it is done.
+
+        :raises Failed: as `ask`.
+        """
+        with self._answer(method, path, body, _SILENCE):
+            pass
+
     @contextmanager
     def listen(self, path: str) -> Iterator[Iterator[tuple[str, Any]]]:
         """Server-sent events, as their names and their data, as long as the server goes on."""

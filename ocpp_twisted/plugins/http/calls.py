@@ -8,6 +8,7 @@ id is to be given out (`given`).
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
@@ -36,7 +37,7 @@ from ocpp_twisted.plugins.http.operations import JSON, Asked, NameQuery, Reply, 
 from ocpp_twisted.plugins.http.problems import Problem
 from ocpp_twisted.records import IRecords
 
-__all__ = ["Call", "CallError", "CallResult", "Calls"]
+__all__ = ["Call", "CallError", "CallResult", "Calls", "call_problem"]
 
 _log = Logger()
 
@@ -115,6 +116,8 @@ class Calls:
         self._records = records
         self._known = known
         self._answers = answers
+        # What is kept of a payload, which may hold a password, is of no use to anybody else.
+        self._key = secrets.token_bytes(32)
 
     @operation(
         "POST",
@@ -147,7 +150,7 @@ class Calls:
         else:
             body = asked.body
             head = msgspec.json.encode((*asked.identity, body.action, body.timeout))
-            fingerprint = hashlib.sha256(head + body.text).digest()
+            fingerprint = hashlib.blake2b(head + body.text, key=self._key).digest()
             outcome = await self._answers.once(
                 key,
                 fingerprint,
@@ -216,16 +219,21 @@ class Calls:
         self, identity: Identity, error: CallFailed | LocalProtocolError
     ) -> tuple[Problem, bool]:
         """The problem, and whether the call was sent."""
-        text = str(error)
-        if isinstance(error, LocalProtocolError):
-            place, _, wrong = text.partition(": ")
-            if not place.startswith("$"):
-                return Problem("invalid-request", text, path="$.action"), False
-            return Problem("invalid-request", wrong, path=f"$.payload{place[1:]}"), False
-        if isinstance(error, CallTimedOut):
-            return Problem("timed-out", text, sent=error.sent), error.sent
         if isinstance(error, NotConnected) and not await self._known(identity):
             text = f"{identity} has never been here; see GET /api/v1/charge-points"
             return Problem("unknown-charge-point", text), False
-        kind, sent = next(_PROBLEMS[kind] for kind in type(error).__mro__ if kind in _PROBLEMS)
-        return Problem(kind, text, sent=sent), sent
+        return call_problem(error)
+
+
+def call_problem(error: CallFailed | LocalProtocolError) -> tuple[Problem, bool]:
+    """The problem that a call without an answer is, and whether it was sent."""
+    text = str(error)
+    if isinstance(error, LocalProtocolError):
+        place, _, wrong = text.partition(": ")
+        if not place.startswith("$"):
+            return Problem("invalid-request", text, path="$.action"), False
+        return Problem("invalid-request", wrong, path=f"$.payload{place[1:]}"), False
+    if isinstance(error, CallTimedOut):
+        return Problem("timed-out", text, sent=error.sent), error.sent
+    kind, sent = next(_PROBLEMS[kind] for kind in type(error).__mro__ if kind in _PROBLEMS)
+    return Problem(kind, text, sent=sent), sent

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import replace
 
 from ocpp_twisted.errors import NotConnected, RecordsUnavailable
 from ocpp_twisted.hub import MessageNotice
@@ -17,8 +19,10 @@ from ocpp_twisted.identity import Identity, unusable
 from ocpp_twisted.interfaces import ConnectedChargePoint, IActiveCaller
 from ocpp_twisted.plugins.http.listing import PageQuery, RecordKeeping
 from ocpp_twisted.plugins.http.operations import JSON, Asked, NameQuery, operation
+from ocpp_twisted.plugins.http.passwords import door_records
 from ocpp_twisted.plugins.http.problems import Problem
 from ocpp_twisted.records import Admission, ChargePoint, IRecords, Page
+from ocpp_twisted.security.handshake import SecurityProfile
 
 __all__ = ["ChargePointState", "ChargePoints"]
 
@@ -46,9 +50,15 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an operator enters of a charge point.
 
     :ivar admission: the answer to its next BootNotification; Rejected counts at once.
+    :ivar securityProfile: with which it may come in at least, though it has used a higher one; as
+        it was, if left out.
+    :ivar serialNumber: of which its client certificate is, if the rule for certificates asks for
+        that; what it tells itself, if none is entered.
     """
 
     admission: Admission = "Accepted"
+    securityProfile: Annotated[int, Meta(ge=0, le=3)] | UnsetType = UNSET
+    serialNumber: Annotated[str, Meta(min_length=1, max_length=255)] | UnsetType = UNSET
 
 
 class ChargePoints(RecordKeeping):
@@ -129,7 +139,17 @@ class ChargePoints(RecordKeeping):
         for place, text in (("id", asked.identity.id), ("name", asked.identity.name)):
             if (why := unusable(text)) is not None:
                 raise Problem("invalid-request", f"the {place} {why}", path=place)
-        record = await self.records.put_charge_point(asked.identity, asked.body.admission)
+        entry: Entry = asked.body
+        if entry.securityProfile is not UNSET or entry.serialNumber is not UNSET:
+            door_records(self._kept)  # if there are none, nothing is entered at all
+        record = await self.records.put_charge_point(asked.identity, entry.admission)
+        if entry.securityProfile is not UNSET:
+            profile = SecurityProfile(entry.securityProfile)
+            await door_records(self._kept).allow_profile(asked.identity, profile)
+            record = replace(record, securityProfile=entry.securityProfile)
+        if entry.serialNumber is not UNSET:
+            await door_records(self._kept).set_serial_number(asked.identity, entry.serialNumber)
+            record = replace(record, serialNumber=entry.serialNumber)
         return _state(record, await self._connections(asked.identity))
 
     @operation(

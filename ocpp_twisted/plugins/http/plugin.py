@@ -40,6 +40,7 @@ from ocpp_twisted.plugins.http.id_tags import IdTags
 from ocpp_twisted.plugins.http.idempotency import Answers
 from ocpp_twisted.plugins.http.openapi import Description, document
 from ocpp_twisted.plugins.http.operations import operations_of
+from ocpp_twisted.plugins.http.passwords import Passwords
 from ocpp_twisted.plugins.http.shown import HEALTH, Shown
 from ocpp_twisted.plugins.http.site import BoundedSite
 from ocpp_twisted.plugins.http.token import check_kept, checked, kept_token
@@ -172,6 +173,7 @@ class HTTPPlugin:
             for resource in (
                 Calls(caller, records, charge_points.known, Answers(self._reactor.seconds)),
                 charge_points,
+                Passwords(caller, records),
                 IdTags(records),
                 Transactions(records),
                 Told(records),

@@ -14,7 +14,10 @@ from msgspec import UNSET, UnsetType
 from ocpp_twisted.ocppj.message import Request, Response, Send
 from ocpp_twisted.versions import CATALOGUES
 
-__all__ = ["answer", "given", "requests"]
+__all__ = ["SECRETS", "answer", "given", "requests", "without_secret"]
+
+#: What no charge point should tell, and what we may set: never kept (small letters).
+SECRETS = frozenset({"authorizationkey", "basicauthpassword"})
 
 _Value = TypeVar("_Value")
 
@@ -43,3 +46,19 @@ def requests(*actions: str) -> Iterable[type[Request[Any]] | type[Send]]:
         for action in actions
         if action in catalogue.actions
     ]
+
+
+def without_secret(told: dict[str, Any]) -> dict[str, Any]:
+    """What is told of a variable (an element of reportData or eventData), for keeping.
+
+    A charge point's password has no value then.
+    """
+    if told["variable"]["name"].lower() not in SECRETS:
+        return told
+    clean = {name: value for name, value in told.items() if name != "actualValue"}
+    if "variableAttribute" in clean:
+        clean["variableAttribute"] = [
+            {name: value for name, value in attribute.items() if name != "value"}
+            for attribute in clean["variableAttribute"]
+        ]
+    return clean

@@ -18,17 +18,16 @@ from ocpp_twisted.interfaces import IChargePoint
 from ocpp_twisted.ocppj.message import Request, Response
 from ocpp_twisted.plugin import on_result
 from ocpp_twisted.plugins.local import installed
+from ocpp_twisted.plugins.local.doors import Doors
 from ocpp_twisted.plugins.local.keeping import Keeping
-from ocpp_twisted.plugins.local.messages import requests
+from ocpp_twisted.plugins.local.messages import SECRETS, requests
 from ocpp_twisted.plugins.local.reports import variable_key
 from ocpp_twisted.plugins.local.store import facts
 from ocpp_twisted.plugins.local.store.profiles import clear_profiles, set_profile
 from ocpp_twisted.plugins.local.store.reservations import ended, reserved
+from ocpp_twisted.security.rotation import heed_answer
 
 __all__ = ["Outcomes"]
-
-#: What no charge point should tell, and what we may set: never kept (small letters).
-_SECRETS = frozenset({"authorizationkey", "basicauthpassword"})
 
 _Json = dict[str, Any]
 #: A job: what a call (the request, the response; as on the wire) has changed.
@@ -96,7 +95,7 @@ def _configuration(db: Connection, cp: Identity, asked: _Json, told: _Json, now:
     known = {
         each["key"]: each
         for each in told.get("configurationKey", ())
-        if each["key"].lower() not in _SECRETS
+        if each["key"].lower() not in SECRETS
     }
     facts.is_so(db, cp, "configuration", known, now)
 
@@ -111,7 +110,7 @@ def _variables(db: Connection, cp: Identity, asked: _Json, told: _Json, now: dat
     given = asked.get("setVariableData")
     results = told["setVariableResult"] if given else told["getVariableResult"]
     for result, source in zip(results, given or results, strict=False):
-        secret = result["variable"]["name"].lower() in _SECRETS
+        secret = result["variable"]["name"].lower() in SECRETS
         if result["attributeStatus"] != "Accepted" or secret:
             continue
         kind = source.get("attributeType", "Actual")
@@ -189,14 +188,15 @@ _LEARN: dict[str, _Learn] = {
 _OF_NOTHING = ("DeleteCertificate", "GetInstalledCertificateIds")
 
 
-class Outcomes(Keeping):
+class Outcomes(Keeping, Doors):
     """Keeps what became of our calls."""
 
     @on_result(*(kind for kind in requests(*_LEARN) if issubclass(kind, Request)))
     def call_answered(
         self, charge_point: IChargePoint, request: Request[Any], outcome: object
     ) -> object:
-        """Kept, if the charge point has done what it was asked for."""
+        """Kept, if the charge point has done what it was asked for; of passwords in any case."""
+        heed_answer(self, charge_point.identity, request, outcome)
         if not isinstance(outcome, Response):
             return None
         asked, told = msgspec.to_builtins(request), msgspec.to_builtins(outcome)

@@ -32,6 +32,7 @@ from ocpp_twisted.plugins.local.certificates import Certificates
 from ocpp_twisted.plugins.local.charging_v2 import ChargingV2
 from ocpp_twisted.plugins.local.charging_v16 import ChargingV16
 from ocpp_twisted.plugins.local.configuration import Configuration, read
+from ocpp_twisted.plugins.local.doors import Doors
 from ocpp_twisted.plugins.local.forgetting import Forgetting
 from ocpp_twisted.plugins.local.kept import Records
 from ocpp_twisted.plugins.local.notifications import Notifications
@@ -52,6 +53,7 @@ from ocpp_twisted.plugins.local.store.writer import Immediate, Runner, Writer
 from ocpp_twisted.records import Admission, ChargePoint, Transaction
 from ocpp_twisted.security.local_authority import LocalAuthority
 from ocpp_twisted.security.ocsp import Responders
+from ocpp_twisted.security.passwords import Passwords
 
 __all__ = ["LocalPlugin"]
 
@@ -81,6 +83,7 @@ class LocalPlugin(
     Notifications,
     Refusals,
     Outcomes,
+    Doors,
     Records,
 ):
     """Answers every action that charge points may send, in every version, and keeps what they say.
@@ -100,8 +103,8 @@ class LocalPlugin(
     - ``certificate_renewal_days``: how long before their end they are renewed (30; 0 for never).
     - ``ocsp_responders``: URLs with which those of the responders begin that may be asked.
 
-    It provides `ocpp_twisted.records.IRecords`. A subclass may have an `authorizer`, a `tariff` and
-    a `certificate_authority` of its own.
+    It provides `ocpp_twisted.records.IRecords` and `ocpp_twisted.security.records.IDoorRecords`. A
+    subclass may have an `authorizer`, a `tariff` and a `certificate_authority` of its own.
 
     :param now: the time, with its zone.
     :param store: where jobs run, as long as the configuration names no other; None for memory.
@@ -122,6 +125,8 @@ class LocalPlugin(
         self.any_charge_point = True
         self._last_heard: dict[Identity, Heard] = {}
         self._admitted: set[Identity] = set()
+        self._turns = {}
+        self.passwords = Passwords()
         self._store = store
         self._rejected: set[Identity] = set()
         self._directory: Path | None = None
@@ -141,6 +146,7 @@ class LocalPlugin(
         """See `IAttached.attach`."""
         self.hub = surroundings.hub
         self._directory = surroundings.data_directory
+        self.passwords = surroundings.passwords
 
     def charge_point_online(self, charge_point: IChargePoint) -> None:
         """See `IActionPlugin.charge_point_online`."""

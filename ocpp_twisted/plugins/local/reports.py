@@ -19,7 +19,7 @@ from ocpp_twisted.interfaces import IChargePoint
 from ocpp_twisted.ocppj.message import Request, Response
 from ocpp_twisted.plugin import on
 from ocpp_twisted.plugins.local.keeping import Keeping
-from ocpp_twisted.plugins.local.messages import requests
+from ocpp_twisted.plugins.local.messages import requests, without_secret
 from ocpp_twisted.plugins.local.store import facts
 from ocpp_twisted.plugins.local.store.profiles import keep_profiles
 from ocpp_twisted.plugins.local.store.reports import Part, customer_information, part_came
@@ -55,7 +55,9 @@ class Reports(Keeping):
     ) -> Deferred[Response]:
         """The variables are kept, each with its attributes."""
         told = msgspec.to_builtins(request)
-        variables = {variable_key(each): each for each in told.get("reportData", ())}
+        variables = {
+            variable_key(each): without_secret(each) for each in told.get("reportData", ())
+        }
         return self._part(charge_point, request, "variable", variables)
 
     @on(*requests("NotifyMonitoringReport"))

@@ -22,7 +22,7 @@ from ocpp_twisted.interfaces import IChargePoint
 from ocpp_twisted.ocppj.message import Request, Response
 from ocpp_twisted.plugin import on
 from ocpp_twisted.plugins.local.keeping import Keeping
-from ocpp_twisted.plugins.local.messages import given
+from ocpp_twisted.plugins.local.messages import given, without_secret
 from ocpp_twisted.plugins.local.store import facts
 from ocpp_twisted.plugins.local.store.charge_points import CONNECTOR
 from ocpp_twisted.records import Connector
@@ -92,7 +92,10 @@ class Status(Keeping):
                     timestamp=event.timestamp,
                 )
                 connectors.append(connector)
-        told = [(event.timestamp, msgspec.to_builtins(event)) for event in request.eventData]
+        told = [
+            (event.timestamp, without_secret(msgspec.to_builtins(event)))
+            for event in request.eventData
+        ]
         identity = charge_point.identity
         kept = self.keep_and_answer(request, _events, identity, connectors, told, self.now())
         return kept.addCallback(self._told, identity, connectors)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, select
 
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.plugins.local.store.rows import has, of_charge_point, page, put, whose
-from ocpp_twisted.plugins.local.store.tables import charge_points, charging_profiles, facts
+from ocpp_twisted.plugins.local.store.tables import charge_points, charging_profiles, doors, facts
 from ocpp_twisted.records import Admission, ChargePoint, Connector, Page
 
 __all__ = [
@@ -25,11 +25,15 @@ __all__ = [
     "heard",
     "list_charge_points",
     "rejected",
+    "serial_number",
 ]
 
 _table = charge_points.c
 _VERSIONS = select(_table.versions).where(of_charge_point(charge_points))
 _ADMISSION = select(_table.admission).where(of_charge_point(charge_points))
+_DOOR = select(doors.c.profile, doors.c.password, doors.c.serial_number).where(
+    of_charge_point(doors)
+)
 _KEY = ("name", "charge_point")
 #: The kind of fact that a connector's status is.
 CONNECTOR = "connector"
@@ -93,7 +97,7 @@ def rejected(db: Connection) -> set[Identity]:
 
 def forget(db: Connection, identity: Identity) -> bool:
     """See `IRecords.delete_charge_point`."""
-    for table in (facts, charging_profiles):
+    for table in (facts, charging_profiles, doors):
         db.execute(delete(table).where(has(table, identity)))
     return bool(db.execute(delete(charge_points).where(has(charge_points, identity))).rowcount)
 
@@ -120,6 +124,7 @@ def _record(db: Connection, row: Row[Any]) -> ChargePoint:
     connectors = db.scalars(query.order_by(facts.c.key))
     boot = row.boot or {}
     station = boot.get("chargingStation", {})
+    door = db.execute(_DOOR, whose(identity)).first()
     return ChargePoint(
         id=row.charge_point,
         name=row.name,
@@ -130,14 +135,22 @@ def _record(db: Connection, row: Row[Any]) -> ChargePoint:
         peer=row.peer,
         vendorName=boot.get("chargePointVendor", station.get("vendorName")),
         model=boot.get("chargePointModel", station.get("model")),
-        serialNumber=boot.get(
-            "chargePointSerialNumber",
-            boot.get("chargeBoxSerialNumber", station.get("serialNumber")),
-        ),
+        serialNumber=(door.serial_number if door is not None else None) or serial_number(boot),
         firmwareVersion=boot.get("firmwareVersion", station.get("firmwareVersion")),
         bootReason=boot.get("reason"),
         boot=row.boot,
         lastBoot=row.last_boot,
         lastSeen=row.last_seen,
         connectors=tuple(msgspec.convert(each, Connector) for each in connectors),
+        securityProfile=door.profile if door is not None else 0,
+        hasPassword=door is not None and bool(door.password),
     )
+
+
+def serial_number(boot: Mapping[str, Any]) -> str | None:
+    """A charge point's serial number by its BootNotification; None if that has none."""
+    found: str | None = boot.get(
+        "chargePointSerialNumber",
+        boot.get("chargeBoxSerialNumber", boot.get("chargingStation", {}).get("serialNumber")),
+    )
+    return found

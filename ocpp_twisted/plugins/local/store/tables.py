@@ -36,6 +36,7 @@ __all__ = [
     "charge_points",
     "charging_profiles",
     "counters",
+    "doors",
     "events",
     "facts",
     "id_tags",
@@ -168,6 +169,17 @@ charge_points = Table(
     Column("boot", Json),
     Column("last_boot", Moment),
     Column("last_seen", Moment),
+)
+
+#: Each has its row in `charge_points`, too.
+doors = Table(
+    "doors",
+    metadata,
+    *_whose(primary_key=True),
+    Column("profile", Integer, nullable=False),  # the highest security profile it has used
+    Column("password", Text, nullable=False),  # hashes: see `security.passwords`
+    Column("perhaps", Json, nullable=False),
+    Column("serial_number", Word),  # if an operator has entered one
 )
 
 id_tags = Table(

@@ -22,8 +22,8 @@ class BindingTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.ca = Authority()
 
-    def fault(self, *common_names, names=(), identity="CP1", serial=None, of=()) -> str:
-        issued = self.ca.issue(*common_names, names=names, organizations=of)
+    def fault(self, *common_names, names=(), identity="CP1", serial=None, of=(), units=()) -> str:
+        issued = self.ca.issue(*common_names, names=names, organizations=of, units=units)
         binding = Binding.parse(self.rule, self.organizations)
         return binding.fault(issued.certificate, Identity.of(identity), serial)
 
@@ -109,6 +109,26 @@ class ExactTests(BindingTestCase):
         self.assertIn(
             "use serial, or suffix=.{name}.cp.example", self.bad("CP1", identity=identity)
         )
+
+    def test_the_unit_tells_the_name(self) -> None:
+        identity = Identity("CP1", "acme")
+        self.good("CP1", identity=identity, units=["acme"])
+        self.bad("CP2", identity=identity, units=["acme"])
+        for units in (["Acme"], ["acme", "other"], ["other"]):
+            self.bad("CP1", identity=identity, units=units)
+        self.good("CP1", units=["acme"])  # under no name it may be any
+
+    def test_what_a_proxy_tells(self) -> None:
+        def fault(*names: str, identity: str | Identity = "CP1", **more) -> str:
+            return Binding(**more).names_fault(names, Identity.of(identity), "S1")
+
+        self.assertEqual(fault("CP1"), "")
+        self.assertEqual(fault("x", "CP1"), "")
+        self.assertIn("names 'CP2', and should name 'CP1'", fault("CP2"))
+        self.assertEqual(fault("S1", rule="serial"), "")
+        self.assertIn("should name 'S1'", fault("CP1", rule="serial"))
+        self.assertIn("connects under a name", fault("CP1", identity=Identity("CP1", "acme")))
+        self.assertIn("tells no organization", fault("CP1", organizations=("Acme",)))
 
     def test_names_that_cannot_be_read(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
