@@ -169,7 +169,8 @@ class CentralSystem:
         catalogue, handlers = self._versions[subprotocol]
         old = self._connections.get(identity)
         remembered = old.remembered if old is not None else self._memory.recall(identity)
-        session = Session(catalogue, self._new_id, self._limits.queued_calls)
+        limits = self._limits
+        session = Session(catalogue, self._new_id, limits.queued_calls, limits.json_depth)
         session.leniency = self._quirks.leniency(catalogue.version, *remembered.maker)
         connection = Connection(
             identity,

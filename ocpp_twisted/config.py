@@ -282,10 +282,25 @@ def make(
             templates=templates,
             ping_interval=value["ping-interval"],
             ping_timeout=value["ping-timeout"],
+            handshake_timeout=value["handshake-timeout"],
+            tls_handshake_timeout=value["tls-handshake-timeout"],
+            first_message_timeout=_first_message_timeout(value),
+            message_timeout=value["message-timeout"],
             max_message_size=value["max-message-size"],
+            max_messages_per_second=value["max-messages-per-second"],
+            max_write_buffer=value["max-write-buffer"],
+            max_connections=value["max-connections"],
+            max_connections_per_address=value["max-connections-per-address"],
+            max_closing_per_id=value["max-closing-per-id"],
+            max_handshakes=value["max-handshakes"],
             proxies=_proxies(value, wrong),
         ),
-        limits=Limits(call_timeout=value["call-timeout"]),
+        limits=Limits(
+            call_timeout=value["call-timeout"],
+            queued_calls=value["max-queued-calls"],
+            open_calls=value["max-open-calls"],
+            json_depth=value["max-json-depth"],
+        ),
         quirks=profiles,
         grace=value["grace"],
         recording=_recording(value),
@@ -402,6 +417,12 @@ def _check_authority(value: Mapping[str, Any], wrong: Complaints) -> None:
     for name in ("ca-cert", "ca-organization"):
         if value[name] and value["certificate-authority"] == "none":
             wrong.add(f"--{name} is for --certificate-authority: add --certificate-authority local")
+
+
+def _first_message_timeout(value: Mapping[str, Any]) -> float:
+    """Whoever has been accepted before the server started may say nothing but Heartbeats."""
+    given: float | None = value["first-message-timeout"]
+    return max(900.0, 2.0 * value["heartbeat-interval"]) if given is None else given
 
 
 def _templates(templates: Sequence[str], given: Given | None) -> Templates:

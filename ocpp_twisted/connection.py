@@ -127,6 +127,11 @@ class Connection(Answering):
         return self._remembered.registration.status
 
     @property
+    def registered(self) -> bool:
+        """See `IMessageReceiver.registered`."""
+        return self.registration is Status.ACCEPTED
+
+    @property
     def repairs(self) -> Mapping[Repair, int]:
         """See `IChargePoint.repairs`."""
         return MappingProxyType(self._remembered.repairs)
@@ -277,9 +282,11 @@ class Connection(Answering):
                 if reply is not None:
                     self._transport.send_message(reply)
                 self._calls_ended([event])
-            case Rejected(why, reply):
+            case Rejected(why, reply, limit):
                 if self._observer is not None:
                     self._observer.message_refused(self.version, reply)
+                    if limit:
+                        self._observer.limit_reached(limit)
                 if self._next_refusal_is_told():
                     _log.warn("message refused: {charge_point}: {why}", charge_point=self, why=why)
                 if reply is not None:

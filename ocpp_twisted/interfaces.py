@@ -343,6 +343,8 @@ class IMessageTransport(Interface):
 class IMessageReceiver(Interface):
     """What takes one connection's text messages."""
 
+    registered = Attribute("Whether the charge point is known to be accepted (bool).")
+
     def receive(data: bytes) -> None:
         """Take one text message (bytes, UTF-8); never raises."""
 

@@ -131,6 +131,12 @@ def of_sockets(counts: Counts) -> list[Counted]:
             ("reason",),
             {(reason,): number for reason, number in counts.tls_refused.items()},
         ),
+        Counted(
+            "ocpp_limited_total",
+            "How often a limit has stopped a charge point, by the name of its option.",
+            ("limit",),
+            {(limit,): number for limit, number in counts.limited.items()},
+        ),
     ]
 
 

@@ -420,6 +420,88 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             types=_NUMBER,
             default="30",
         ),
+        "handshake-timeout": Option(
+            help="Seconds a charge point has for the WebSocket handshake.",
+            check=_seconds_not_0,
+            types=_NUMBER,
+            default="20",
+        ),
+        "tls-handshake-timeout": Option(
+            help="Seconds it has for the TLS handshake before that.",
+            check=_seconds_not_0,
+            types=_NUMBER,
+            default="10",
+        ),
+        "first-message-timeout": Option(
+            help="Seconds until the first message of a charge point that is not known to be "
+            "accepted; 0 for any time. [default: 900, or twice --heartbeat-interval if that is "
+            "more]",
+            check=_seconds,
+            types=_NUMBER,
+        ),
+        "message-timeout": Option(
+            help="Seconds from the first byte of a message to its last; 0 for any time.",
+            check=_seconds,
+            types=_NUMBER,
+            default="60",
+        ),
+        "max-connections": Option(
+            help="Sockets of charge points in all. [default: as many as the process may open "
+            "files (ulimit -n), less 100]",
+            check=_whole("connections"),
+            types=_NUMBER,
+        ),
+        "max-connections-per-address": Option(
+            help="Sockets of one address; those of this machine and of a --proxy are not counted.",
+            check=_whole("connections"),
+            types=_NUMBER,
+            default="2000",
+        ),
+        "max-closing-per-id": Option(
+            help="Sockets of one charge point that may be closing while a newer one is served.",
+            check=_whole("sockets"),
+            types=_NUMBER,
+            default="4",
+        ),
+        "max-handshakes": Option(
+            help="Handshakes that begin in a second; one over TLS counts twice. Others wait up to "
+            "30 seconds, and are told to come back later beyond that.",
+            check=_whole("handshakes"),
+            types=_NUMBER,
+            default="1000",
+        ),
+        "max-messages-per-second": Option(
+            help="Messages a charge point may send, ten times as many at once. Beyond that it is "
+            "read more slowly, and sent away after 300 seconds of it.",
+            check=_whole("messages"),
+            types=_NUMBER,
+            default="2000",
+        ),
+        "max-json-depth": Option(
+            help="How deep the arrays and objects of a message may be nested, 8 or more.",
+            check=_whole("levels", 8),
+            types=_NUMBER,
+            default="64",
+        ),
+        "max-write-buffer": Option(
+            help="Bytes that wait for a charge point that does not read, before it is dropped.",
+            check=_bytes,
+            types=_NUMBER,
+            default="1048576",
+        ),
+        "max-queued-calls": Option(
+            help="Calls of ours that may wait to be sent to one charge point.",
+            check=_whole("calls"),
+            types=_NUMBER,
+            default="64",
+        ),
+        "max-open-calls": Option(
+            help="Calls of one charge point that are worked on at once; nothing more is read from "
+            "it until one of them is answered.",
+            check=_whole("calls"),
+            types=_NUMBER,
+            default="32",
+        ),
         "max-message-size": Option(
             help="Bytes a message may have, 1024 or more.",
             check=_bytes,

@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -59,6 +60,7 @@ from ocpp_twisted.websocket.listen import listen
 from ocpp_twisted.websocket.reload import ReloadedTLS
 from ocpp_twisted.websocket.server import Entrance, OCPPServerFactory
 from ocpp_twisted.websocket.tls import TLSFactory
+from ocpp_twisted.websocket.turnstile import Turnstile
 
 __all__ = ["Options", "Server", "Settings", "makeService"]
 
@@ -295,6 +297,7 @@ class Server(Service):
                     factory,
                     self.settings.reuse_port,
                     self.settings.websocket.proxies,
+                    partial(Turnstile, server=self._factory, secure=scheme == "wss"),
                 )
                 self._ports.append(port)
             except CannotListenError as error:

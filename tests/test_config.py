@@ -60,6 +60,19 @@ http-cors = "https://depot.example"
 call-timeout = 5
 ping-interval = 7.5
 ping-timeout = 8
+handshake-timeout = 3
+tls-handshake-timeout = 4
+first-message-timeout = 0
+message-timeout = 6
+max-connections = 100
+max-connections-per-address = 11
+max-closing-per-id = 2
+max-handshakes = 12
+max-messages-per-second = 13
+max-json-depth = 14
+max-write-buffer = 4096
+max-queued-calls = 15
+max-open-calls = 16
 max-message-size = 2048
 grace = 0
 log-level = ["warn", "ocpp_twisted.frames=debug"]
@@ -96,6 +109,11 @@ class FileTestCase(SynchronousTestCase):
 
 
 class AcceptedTests(FileTestCase):
+    def test_the_first_message_may_be_a_heartbeat(self) -> None:
+        for interval, seconds in ((60, 900), (3600, 7200)):
+            file = self.file(f"ws = 9000\nheartbeat-interval = {interval}\n")
+            self.assertEqual(config.read(file).websocket.first_message_timeout, seconds)
+
     def test_everything(self) -> None:
         named = {line.partition(" =")[0] for line in EVERYTHING.splitlines()}
         self.assertEqual(set(OPTIONS) - named, {"quirks"})
@@ -129,7 +147,14 @@ class AcceptedTests(FileTestCase):
         self.assertEqual(settings.websocket.templates.templates, ("/a/{id}", "/b/{name}/{id}"))
         self.assertEqual(settings.websocket.ping_interval, 7.5)
         self.assertEqual(settings.websocket.ping_timeout, 8)
-        self.assertEqual(settings.websocket.max_message_size, 2048)
+        websocket, limits = settings.websocket, settings.limits
+        self.assertEqual((websocket.handshake_timeout, websocket.tls_handshake_timeout), (3, 4))
+        self.assertEqual((websocket.first_message_timeout, websocket.message_timeout), (0, 6))
+        self.assertEqual((websocket.max_connections, websocket.max_closing_per_id), (100, 2))
+        self.assertEqual(websocket.max_connections_per_address, 11)
+        self.assertEqual((websocket.max_handshakes, websocket.max_messages_per_second), (12, 13))
+        self.assertEqual((websocket.max_message_size, websocket.max_write_buffer), (2048, 4096))
+        self.assertEqual((limits.json_depth, limits.queued_calls, limits.open_calls), (14, 15, 16))
         self.assertEqual((settings.limits.call_timeout, settings.grace), (5, 0))
         self.assertEqual(
             settings.plugin_config,

@@ -141,10 +141,12 @@ class Rejected(Struct):
 
     :ivar why: a sentence for the log.
     :ivar reply: the CALLERROR to send; None where the version wants silence.
+    :ivar limit: the limit that it has reached, if that is why.
     """
 
     why: str
     reply: bytes | None = None
+    limit: str = ""
 
 
 Event = CallReceived | SendReceived | CallAnswered | CallEnded | ResultRefused | Rejected

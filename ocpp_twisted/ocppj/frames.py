@@ -8,8 +8,10 @@ is looked at again, to tell what can still be read of it.
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import accumulate
 from typing import Annotated, Any
 
 import msgspec
@@ -18,12 +20,14 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from ocpp_twisted.ocppj.rules import MessageType
 
 __all__ = [
+    "MAX_DEPTH",
     "Call",
     "CallError",
     "CallResult",
     "CallResultError",
     "FrameFault",
     "Send",
+    "TooDeep",
     "decode",
     "encode_call",
     "encode_error",
@@ -101,6 +105,10 @@ class FrameFault(Exception):
         self.message_id = message_id
 
 
+class TooDeep(FrameFault):
+    """Bytes that are nested too deeply to be looked at."""
+
+
 #: A message id that is too long is repeated in the CALLERROR, for its sender to find; up to here.
 _LONGEST_ECHO = 255
 
@@ -109,11 +117,23 @@ _decode_any = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
-def decode(data: bytes) -> Frame:
+#: How deep a message may be nested if nobody says otherwise.
+MAX_DEPTH = 64
+
+
+def decode(data: bytes, max_depth: int = MAX_DEPTH) -> Frame:
     """The frame in one WebSocket text message.
 
-    :raises FrameFault: if it is none.
+    :param max_depth: how deep its arrays and objects may be nested, its own array included.
+    :raises FrameFault: if it is none; a `TooDeep` if it is nested deeper.
     """
+    if (
+        len(data) > max_depth
+        # How many brackets there are: a third of the time that count() takes.
+        and len(data) - len(data.replace(b"{", b"").replace(b"[", b"")) > max_depth
+        and _is_too_deep(data, max_depth)
+    ):
+        raise _diagnose_text(data, f"the message is nested more than {max_depth} deep", TooDeep)
     try:
         frame: Frame = _decode_frame(data)
         if not data.isascii():
@@ -190,12 +210,26 @@ def not_of_the_form(message_type: MessageType, message_id: str) -> FrameFault:
     return FrameFault(message_type, message_id, text)
 
 
-def _diagnose_text(data: bytes) -> FrameFault:
+def _diagnose_text(
+    data: bytes, text: str = "the message is not JSON", kind: type[FrameFault] = FrameFault
+) -> FrameFault:
     beginning = _BEGINNING.match(data)
     if beginning is None:
-        return FrameFault(None, None, "the message is not JSON")
+        return kind(None, None, text)
     message_id = None
     if beginning[2] is not None:
         with suppress(UnicodeDecodeError):
             message_id = beginning[2].decode()
-    return FrameFault(int(beginning[1]), message_id, "the message is not JSON")
+    return kind(int(beginning[1]), message_id, text)
+
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+#: One deeper, one less deep.
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def _is_too_deep(data: bytes, max_depth: int) -> bool:
+    """Whether JSON text is nested too deeply; without recursion, in time that its length bounds."""
+    brackets = _STRING.sub(b"", data).translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(array("b", brackets)), default=0) > max_depth

@@ -36,7 +36,14 @@ from ocpp_twisted.ocppj.events import (
     ResultRefused,
     SendReceived,
 )
-from ocpp_twisted.ocppj.frames import Call, CallError, CallResult, CallResultError, FrameFault
+from ocpp_twisted.ocppj.frames import (
+    Call,
+    CallError,
+    CallResult,
+    CallResultError,
+    FrameFault,
+    TooDeep,
+)
 from ocpp_twisted.ocppj.leniency import STANDARD, Kind, Repair, Treatment
 from ocpp_twisted.ocppj.message import Request, Response, Send
 from ocpp_twisted.ocppj.rules import Fault, MessageType
@@ -53,6 +60,7 @@ class Session:
     :param catalogue: the version that the connection has agreed on.
     :param new_id: makes message ids that this charge point has never seen from us.
     :param queue_limit: how many calls may be queued, the waiting one not counted.
+    :param max_depth: how deep the peer's messages may be nested.
     :ivar leniency: what is let through of this charge point's faults; it may be replaced at any
         time, for example by ``session.leniency.towards(request)`` after a BootNotification.
     :ivar admits: the actions that the peer may send; None for all. Others are answered with
@@ -63,6 +71,7 @@ class Session:
     __slots__ = (
         "_actions",
         "_answering",
+        "_max_depth",
         "_new_id",
         "_salt",
         "admits",
@@ -72,13 +81,18 @@ class Session:
     )
 
     def __init__(
-        self, catalogue: Catalogue, new_id: Callable[[], str], queue_limit: int = 64
+        self,
+        catalogue: Catalogue,
+        new_id: Callable[[], str],
+        queue_limit: int = 64,
+        max_depth: int = frames.MAX_DEPTH,
     ) -> None:
         self.catalogue = catalogue
         self.calls = Calls(queue_limit)
         self.leniency = STANDARD
         self.admits: Container[str] | None = None
         self._actions = catalogue.actions
+        self._max_depth = max_depth
         self._new_id = new_id
         self._salt = hash(catalogue.version)  # a retry is of one version
         #: Message id to digest.
@@ -95,9 +109,12 @@ class Session:
         :param data: one WebSocket text message, UTF-8.
         """
         try:
-            frame = frames.decode(data)
+            frame = frames.decode(data, self._max_depth)
         except FrameFault as fault:
-            return self._faulty(fault)
+            event = self._faulty(fault)
+            if isinstance(fault, TooDeep) and isinstance(event, Rejected):
+                event.limit = "json_depth"
+            return event
         kind = type(frame)
         if kind is Call:
             return self._call(frame, data)  # type: ignore[arg-type]

@@ -29,6 +29,12 @@ class Between:
 
     # -- IMessageReceiver, for the transport --------------------------------------------------
 
+    @property
+    def registered(self) -> bool:
+        """See `IMessageReceiver.registered`."""
+        registered: bool = self.receiver.registered
+        return registered
+
     def receive(self, data: bytes) -> None:
         """See `IMessageReceiver.receive`."""
         self.receiver.receive(data)

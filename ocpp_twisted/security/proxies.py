@@ -23,11 +23,13 @@ class Forwarded(NamedTuple):
     """What is known of where a charge point connects from.
 
     :ivar peer: its address, for logs.
+    :ivar host: its address, without a port.
     :ivar names: those in its certificate, by a proxy that is listed; None if none has told.
     :ivar proxied: whether it comes through a proxy that is listed.
     """
 
     peer: str
+    host: str = ""
     names: Sequence[str] | None = None
     proxied: bool = False
 
@@ -77,11 +79,12 @@ class Proxies:
         """
         host = str(getattr(address, "host", ""))
         if not self.trust(host):
-            return Forwarded(_text(address))
+            return Forwarded(_text(address), host)
         names = None
         if self.identity_header and (told := headers.get(self.identity_header.lower())):
             names = [name.strip() for name in told.split(",")]
-        return Forwarded(self._origin(headers) or _text(address), names, True)
+        origin = self._origin(headers)
+        return Forwarded(origin or _text(address), origin or host, names, True)
 
     def _origin(self, headers: Mapping[str, str]) -> str:
         """The last address in X-Forwarded-For that is none of our proxies: those before it are

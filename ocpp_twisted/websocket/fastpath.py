@@ -75,7 +75,10 @@ class FastPath:
         ):
             payload = _payload(data)
             if payload is not None and len(payload) <= self.maxMessagePayloadSize:
+                left = self.credit = self.credit - 1
                 self._receiver.receive(payload)
+                if left <= 0:
+                    self.credit_used_up()
                 return
         self._dataReceived(data)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -39,12 +40,14 @@ def listen(
     factory: IProtocolFactory,
     shared: bool = False,
     proxies: Proxies | None = None,
+    before: Callable[[IProtocolFactory], IProtocolFactory] = lambda inside: inside,
 ) -> Deferred[IListeningPort]:
     """Listen on a Twisted endpoint description.
 
     :param shared: whether other processes may listen on the same port (SO_REUSEPORT): the kernel
         spreads the connections over all of them.
     :param proxies: who may connect where ``haproxy:`` stands before the description.
+    :param before: puts something before all that, for example a `Turnstile`.
     :returns: a Deferred of the port. Its errback is a `CannotListenError` if the address cannot
         be had, or a `ConfigurationError` if an endpoint of this kind cannot be shared, or
         systemd has handed over no such socket.
@@ -52,6 +55,7 @@ def listen(
     if description.startswith(_PROXIED):
         description = description.removeprefix(_PROXIED)
         factory = _Proxied(factory, proxies if proxies is not None else Proxies())
+    factory = before(factory)
     if shared:
         return _listen_shared(reactor, description, factory)
     if description.startswith(("tcp:", "tcp6:")) and "backlog=" not in description:

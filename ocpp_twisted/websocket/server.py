@@ -7,9 +7,7 @@ part 4 chapter 3.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -19,6 +17,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
+    IHandshakeListener,
     IPushProducer,
     IReactorTime,
     ISSLTransport,
@@ -29,19 +28,22 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ocpp_twisted.excerpt import excerpt
-from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import (
     IConnectionOwner,
-    IDoorkeeper,
     IMessageReceiver,
     IMessageTransport,
 )
 from ocpp_twisted.security.handshake import Handshake, Refused, SecurityProfile
-from ocpp_twisted.security.proxies import Proxies
+from ocpp_twisted.websocket.bounds import Bounded
+from ocpp_twisted.websocket.crowding import Addresses, Closing, most_connections
 from ocpp_twisted.websocket.deflate import accept_compression, can_be_read
 from ocpp_twisted.websocket.fastpath import FastPath
 from ocpp_twisted.websocket.keepalive import KeepAlive
-from ocpp_twisted.websocket.urls import BadId, Templates, UnknownPath
+from ocpp_twisted.websocket.limited import Limited
+from ocpp_twisted.websocket.options import Counts, WebSocketOptions
+from ocpp_twisted.websocket.pace import Pace
+from ocpp_twisted.websocket.turnstile import Line
+from ocpp_twisted.websocket.urls import BadId, UnknownPath
 
 __all__ = ["Counts", "Entrance", "OCPPServerFactory", "OCPPServerProtocol", "WebSocketOptions"]
 
@@ -51,6 +53,8 @@ _log = Logger()
 _MOST_PIECES = 4096
 #: The opcode of a close frame.
 _CLOSE = 8
+#: The close code for a message that is too large.
+_TOO_BIG = 1009
 #: A handshake is a few hundred bytes; cookies and tokens make it a few thousand.
 _MAX_REQUEST_HEAD = 16384
 #: What Autobahn, which splits a head as text, does not read as others do: a folded header, space
@@ -58,57 +62,8 @@ _MAX_REQUEST_HEAD = 16384
 _AMBIGUOUS = re.compile(rb"\n[ \t]|\n[^:\n]*[ \t]:|[\x0b\x0c\x1c-\x1e\x85]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebSocketOptions:
-    """How the server's WebSockets behave.
-
-    :ivar templates: what connection URLs look like.
-    :ivar ping_interval: seconds of silence before a ping; 0 for none.
-    :ivar ping_timeout: seconds after a ping until a peer that stays silent is dropped.
-    :ivar handshake_timeout: seconds for the TLS and WebSocket handshakes together.
-    :ivar close_timeout: seconds for the peer's answer to our closing.
-    :ivar max_message_size: bytes of a message, after decompression; larger ones end the
-        connection with 1009.
-    :ivar doorkeeper: decides who may come in; None for everybody.
-    :ivar proxies: whose word on a charge point's address and certificate is taken.
-    """
-
-    templates: Templates = field(default_factory=Templates)
-    ping_interval: float = 60.0
-    ping_timeout: float = 30.0
-    handshake_timeout: float = 20.0
-    close_timeout: float = 5.0
-    max_message_size: int = 1024 * 1024
-    doorkeeper: IDoorkeeper | None = None
-    proxies: Proxies = field(default_factory=Proxies)
-
-
-@dataclass(slots=True)
-class Counts:
-    """What has become of the sockets of a server.
-
-    :ivar open: subprotocol, ``ws`` or ``wss``, and security profile, to how many charge points are
-        connected so.
-    :ivar opened: the same since the start.
-    :ivar refused: HTTP status to how many handshakes were refused with it.
-    :ivar failed: WebSocket close code to how many charge points were sent away with it for a
-        breach of the WebSocket protocol: 1009 is a message that was too large.
-    :ivar silent: how many were dropped because they did not answer a ping, or did not read.
-    :ivar late: how many did not finish their handshake in time.
-    :ivar tls_refused: why, in a word, to how many TLS handshakes have failed for that.
-    """
-
-    open: Counter[tuple[str, str, int]] = field(default_factory=Counter)
-    opened: Counter[tuple[str, str, int]] = field(default_factory=Counter)
-    refused: Counter[int] = field(default_factory=Counter)
-    failed: Counter[int] = field(default_factory=Counter)
-    silent: int = 0
-    late: int = 0
-    tls_refused: Counter[str] = field(default_factory=Counter)
-
-
-@implementer(IMessageTransport, IPushProducer)
-class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
+@implementer(IHandshakeListener, IMessageTransport, IPushProducer)
+class OCPPServerProtocol(FastPath, Bounded, WebSocketServerProtocol):
     """One WebSocket of a charge point."""
 
     factory: OCPPServerFactory
@@ -120,7 +75,7 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
     silent_since = 0.0
     pinged = False
 
-    _identity: Identity
+    _identity: Any = None  # an `Identity` once it has been asked for
     #: What the doorkeeper has still to decide.
     _decision: Deferred[Any] | None = None
     _refusal: Refused | None = None
@@ -144,9 +99,6 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         super().connectionLost(reason)
         if self._decision is not None:
             self._decision.cancel()
-        if self.wasOpenHandshakeTimeout:
-            self.factory.counts.late += 1
-            _log.warn("handshake not finished in time: {peer}", peer=self.peer)
         # Autobahn's two Deferreds hold this protocol, which would wait for the garbage collector.
         self.is_open = self.is_closed = None
         self.factory.gone(self)
@@ -203,6 +155,7 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         options = self.factory.options
         forwarded = options.proxies.forwarded(self.transport.getPeer(), headers)
         self.peer = forwarded.peer
+        self.count_address(forwarded.host)
         secure = ISSLTransport.providedBy(self.transport)
         if self.security_profile > SecurityProfile.BASIC and not secure and not forwarded.proxied:
             raise Refused(403, "come over TLS")
@@ -302,6 +255,8 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
         self.factory.counts.open[kind] += 1
         self.factory.counts.opened[kind] += 1
         self._receiver = self.factory.owner.connection_made(self._identity, subprotocol, self)
+        if self._receiver is not None:
+            self.expect_first_message()
 
     def onMessageFrameBegin(self, length: int) -> None:
         """Bound the pieces of a message: each costs far more memory than the bytes in it."""
@@ -397,11 +352,14 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
     def pauseProducing(self) -> None:
         """Read nothing more that would have to be answered: the peer does not read either."""
         self._writing_is_paused = True
+        self._frames_here = False
         self._pace_reading()
 
     def resumeProducing(self) -> None:
         """Read on: the peer has read."""
         self._writing_is_paused = False
+        self._frames_here = self._perMessageCompress is None
+        self._unsent = 0
         self._pace_reading()
 
     def stopProducing(self) -> None:
@@ -430,6 +388,8 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
 
     def _fail_connection(self, code: int, reason: str) -> None:
         self.factory.counts.failed[code] += 1
+        if code == _TOO_BIG:
+            self._limit("max-message-size", "a message is too large")
         super()._fail_connection(code, reason)
 
     def _kind(self) -> tuple[str, str, int]:
@@ -448,10 +408,14 @@ class OCPPServerProtocol(FastPath, WebSocketServerProtocol):
                 self.factory.options.close_timeout, self.transport.abortConnection
             )
 
+    @property
+    def _reading_is_paused(self) -> bool:
+        return self._writing_is_paused or self._receiving_is_paused or self._slowed is not None
+
     def _pace_reading(self) -> None:
+        self.begun_at = None  # the time is ours
         # While closing, the peer's close frame must get through.
-        paused = self._writing_is_paused or self._receiving_is_paused
-        if paused and self.state == self.STATE_OPEN:
+        if self._reading_is_paused and self.state == self.STATE_OPEN:
             self.transport.pauseProducing()
         else:
             self.transport.resumeProducing()
@@ -512,9 +476,21 @@ class OCPPServerFactory(WebSocketServerFactory):
         self.owner = owner
         self.options = options = options if options is not None else WebSocketOptions()
         self.open: set[OCPPServerProtocol] = set()
-        self.counts = Counts()
+        self.limited = Limited(reactor)
+        self.counts = Counts(limited=self.limited.counts)
+        self.addresses = Addresses(options.max_connections_per_address, options.proxies)
+        self.closing = Closing(options.max_closing_per_id)
+        self.line = Line(reactor, options.max_handshakes)
+        self.most = options.max_connections or most_connections()
+        self.pace = Pace(options.max_messages_per_second)
         self._all_gone: list[Deferred[None]] = []
-        self.keepalive = KeepAlive(reactor, options.ping_interval, options.ping_timeout)
+        self.keepalive = KeepAlive(
+            reactor,
+            options.ping_interval,
+            options.ping_timeout,
+            options.message_timeout,
+            options.first_message_timeout,
+        )
         super().__init__(reactor=reactor, server="", protocols=list(owner.subprotocols))
         self._batched_timer = _Timer(reactor)
         self.setProtocolOptions(
@@ -534,6 +510,7 @@ class OCPPServerFactory(WebSocketServerFactory):
         # nobody sees: half of what a handshake costs. As a class's attributes they are shared.
         class Configured(OCPPServerProtocol):
             CONFIG_ATTRS = ()
+            credit = self.pace.block
 
         for option in OCPPServerProtocol.CONFIG_ATTRS:
             setattr(Configured, option, getattr(self, option))
@@ -549,6 +526,7 @@ class OCPPServerFactory(WebSocketServerFactory):
 
     def drop_all(self) -> Deferred[None]:
         """Drop every socket that is still there; fires when all have gone."""
+        self.line.drop_all()
         if not self.open:
             return succeed(None)
         all_gone: Deferred[None] = Deferred()

@@ -109,6 +109,7 @@ def not_one_of(names):
 
 
 NOT_JSON = "the message is not JSON"
+TOO_DEEP = "the message is nested more than 64 deep"
 NOT_AN_ARRAY = "a message is a JSON array that is not empty"
 NO_NUMBER = "the message type is not a whole number"
 CALL_FORM = "the message is not of the form [2, id, action, payload]"
@@ -172,22 +173,22 @@ NOT_VALID_JSON = [
     Exchange("NaN", b'[2,"1","DataTransfer",{"vendorId":NaN}]', no_frame(NOT_JSON)),
     Exchange("Infinity", b'[2,"1","DataTransfer",Infinity]', no_frame(NOT_JSON)),
     Exchange("minus Infinity", b'[2,"1","DataTransfer",-Infinity]', no_frame(NOT_JSON)),
-    Exchange("brackets only", b"[" * 100_000, no_id(NOT_JSON)),
-    Exchange("brackets, closed", b"[" * 100_000 + b"]" * 100_000, no_id(NOT_JSON)),
+    Exchange("brackets only", b"[" * 100_000, no_id(TOO_DEEP)),
+    Exchange("brackets, closed", b"[" * 100_000 + b"]" * 100_000, no_id(TOO_DEEP)),
     Exchange(
         "brackets as payload",
         b'[2,"1","DataTransfer",' + b"[" * 100_000 + b"]" * 100_000 + b"]",
-        no_frame(NOT_JSON),
+        no_frame(TOO_DEEP),
     ),
     Exchange(
         "brackets in a payload",
         b'[2,"1","DataTransfer",{"vendorId":' + b"[" * 100_000 + b"]" * 100_000 + b"}]",
-        no_frame(NOT_JSON),
+        no_frame(TOO_DEEP),
     ),
     Exchange(
         "braces as payload",
         b'[2,"1","DataTransfer",' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"]",
-        no_frame(NOT_JSON),
+        no_frame(TOO_DEEP),
     ),
 ]
 
@@ -703,7 +704,7 @@ BAD_ANSWERS = [
     Answer("four elements", b'[3,"1",{},{}]', RESULT_FORM, result_error(_FRAMEWORK, RESULT_FORM)),
     Answer("cut", b'[3,"1",{"status":"Acc', NOT_JSON, result_error(_FRAMEWORK, NOT_JSON)),
     Answer("not UTF-8", b'[3,"1",{"status":"\xff"}]', NOT_JSON, result_error(_FRAMEWORK, NOT_JSON)),
-    Answer("deep", b'[3,"1",' + b"[" * 100_000, NOT_JSON, result_error(_FRAMEWORK, NOT_JSON)),
+    Answer("deep", b'[3,"1",' + b"[" * 100_000, TOO_DEEP, result_error(_FRAMEWORK, TOO_DEEP)),
     Answer(
         "a missing field",
         b'[3,"1",{}]',

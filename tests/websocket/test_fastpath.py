@@ -54,6 +54,7 @@ class Echo:
     """Owns one connection, and sends back each message with a word before it."""
 
     subprotocols = ("ocpp1.6",)
+    registered = True
 
     def __init__(self) -> None:
         self.received: list[bytes] = []

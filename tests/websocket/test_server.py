@@ -250,6 +250,7 @@ class MessageTests(ServerTestCase):
     def test_too_many_fragments(self) -> None:
         self.cp1.sends(frame(b"[", TEXT, fin=False))
         self.cp1.sends(frame(b"", CONTINUATION, fin=False) * 5000)
+        self.clock.pump([0] * 25)
         self.assertEqual(self.cp1.hears(), [1008])
 
     def test_a_reason_for_the_closing_stays_on_its_line(self) -> None:
@@ -565,6 +566,8 @@ class EndTests(ServerTestCase):
         self.assertEqual(self.factory.counts.silent, 1)
 
     def test_any_traffic_counts(self) -> None:
+        self.cp1.says(HEARTBEAT)
+        self.cp1.hears()
         for _ in range(20):
             self.clock.pump([1] * 50)
             self.cp1.sends(frame(b"", PONG))
