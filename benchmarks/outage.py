@@ -25,6 +25,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -235,7 +236,8 @@ def password(name: str) -> str:
 
 def enter_passwords(port: int, names: list[str]) -> None:
     """Enter one for each charge point, over HTTP."""
-    for name in names:
+
+    def enter(name: str) -> None:
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/api/v1/charge-points/{name}/password",
             json.dumps({"password": password(name)}).encode(),
@@ -244,6 +246,9 @@ def enter_passwords(port: int, names: list[str]) -> None:
         )
         with urllib.request.urlopen(request):
             pass
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(enter, names))
 
 
 def main() -> None:

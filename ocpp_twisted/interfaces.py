@@ -373,6 +373,10 @@ class IConnectionOwner(Interface):
 class IDoorkeeper(Interface):
     """Decides who may come in; `ocpp_twisted.security.door.Doorkeeper` is the usual one."""
 
+    busy = Attribute(
+        "Whether it has much to decide (bool): who comes now waits in line, before TLS."
+    )
+
     def admit(handshake: Handshake) -> Deferred[None] | None:
         """Look at a charge point that asks to come in.
 

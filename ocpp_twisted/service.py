@@ -166,6 +166,7 @@ class Server(Service):
             hide_unknown=settings.hide_unknown,
             binding=settings.binding,
             records_needed=demanding,
+            busy=lambda: self._workers.busy,
         )
 
     @property

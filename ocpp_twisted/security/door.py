@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hmac import compare_digest
 from typing import Protocol
@@ -121,6 +121,7 @@ class Doorkeeper:
         password or certificate is wrong, after the same time; else it is told so (404).
     :param records_needed: whether nobody comes in while the records cannot be read. Otherwise they
         do where nothing is to be proved: a database that is away strands no cars.
+    :param busy: whether more passwords wait to be checked than can be soon.
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class Doorkeeper:
         known_only: bool = False,
         hide_unknown: bool = False,
         records_needed: bool = True,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._records = records
         self._checkers = (RecordsChecker(passwords), *checkers)
@@ -139,6 +141,12 @@ class Doorkeeper:
         self._known_only = known_only
         self._hide_unknown = hide_unknown
         self._records_needed = records_needed
+        self._busy = busy
+
+    @property
+    def busy(self) -> bool:
+        """See `IDoorkeeper.busy`."""
+        return self._busy()
 
     def admit(self, handshake: Handshake) -> Deferred[None]:
         """See `IDoorkeeper.admit`."""

@@ -39,6 +39,8 @@ _LN, _R, _P = 12, 8, 1
 #: The most that a hash from elsewhere may cost: 64 MiB, and the time of 16 times that of ours.
 _MOST_MEMORY = 64 * 1024 * 1024
 _MOST_ROUNDS = 16 << 12
+#: Jobs for each thread of which one may say that they are many: a quarter of a second.
+_MANY_FOR_A_THREAD = 25
 #: Headers of an answer with 503.
 RETRY_LATER = (("Retry-After", "10"),)
 _TEXT = re.compile(r"scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([^$]+)\$([^$]+)", re.ASCII)
@@ -156,6 +158,11 @@ class Workers:
         self._waiting[done] = job
         self._next()
         return done
+
+    @property
+    def busy(self) -> bool:
+        """Whether those that wait keep the threads occupied for a while."""
+        return len(self._waiting) >= _MANY_FOR_A_THREAD * self._threads
 
     def _leave(self, done: Deferred[Any]) -> None:
         self._waiting.pop(done, None)  # nothing, if it is running

@@ -480,7 +480,12 @@ class OCPPServerFactory(WebSocketServerFactory):
         self.counts = Counts(limited=self.limited.counts)
         self.addresses = Addresses(options.max_connections_per_address, options.proxies)
         self.closing = Closing(options.max_closing_per_id)
-        self.line = Line(reactor, options.max_handshakes)
+        doorkeeper = options.doorkeeper
+        self.line = Line(
+            reactor,
+            options.max_handshakes,
+            lambda: doorkeeper is not None and doorkeeper.busy,
+        )
         self.most = options.max_connections or most_connections()
         self.pace = Pace(options.max_messages_per_second)
         self._all_gone: list[Deferred[None]] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import select
 import typing
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from itertools import islice
 from typing import Any
 
@@ -26,8 +26,6 @@ __all__ = ["Line", "Turnstile", "come_back"]
 _LONGEST_WAIT = 30.0
 #: Seconds between two looks at the line.
 _STEP = 0.02
-#: The part of a second's handshakes that may begin at once, when a look has come late.
-_BATCH = 0.03
 #: Handshakes that may begin at once after a quiet time: others are not to wait for all of them.
 _MOST_AT_ONCE = 50
 #: What a handshake over TLS counts: it costs about twice as much as one without.
@@ -51,16 +49,21 @@ class Line:
     Some may begin at once when there were fewer before.
 
     :param rate: handshakes a second; one over TLS counts as two.
+    :param busy: whether those that are in have to be dealt with first.
     """
 
-    def __init__(self, clock: IReactorTime, rate: int) -> None:
+    def __init__(
+        self, clock: IReactorTime, rate: int, busy: Callable[[], bool] = lambda: False
+    ) -> None:
         self._clock = clock
         self._rate = rate
+        self._busy = busy
         self._most_at_once = float(min(rate, _MOST_AT_ONCE))
         self._free = self._most_at_once
         self._counted_at = clock.seconds()
         self._waiting: dict[_Waiting, float] = {}
         self._timer: IDelayedCall | None = None
+        self._due = self._counted_at
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -76,7 +79,7 @@ class Line:
         :param counts: as how many.
         """
         self._count()
-        if self._waiting or self._free < 1:
+        if self._waiting or self._free < 1 or self._busy():
             return False
         self._free -= counts
         return True
@@ -85,7 +88,7 @@ class Line:
         """Wait."""
         self._waiting[socket] = self._clock.seconds() + _LONGEST_WAIT
         if self._timer is None:
-            self._timer = self._clock.callLater(_STEP, self._look)
+            self._look_again(_STEP)
 
     def leave(self, socket: _Waiting) -> None:
         """Its socket has gone."""
@@ -109,7 +112,10 @@ class Line:
         """Let in those whose turn it is, a few at a time: others want to be served meanwhile."""
         self._timer = None
         self._count()
-        batch = max(1.0, self._rate * _BATCH)
+        # A look that comes late shows that the handshakes before it, or whatever else, have kept
+        # everybody waiting: the later it is, the fewer begin.
+        in_time = _STEP / max(_STEP, self._counted_at - self._due)
+        batch = max(1.0, self._rate * _STEP * in_time)
         for socket in list(islice(self._waiting, _MOST_A_LOOK)):
             if batch <= 0:
                 break
@@ -119,15 +125,18 @@ class Line:
             elif self._waiting[socket] <= self._counted_at:
                 del self._waiting[socket]
                 socket.turn_away()
-            elif self._free >= 1:
+            elif self._free >= 1 and not self._busy():
                 del self._waiting[socket]
                 batch, self._free = batch - socket.counts, self._free - socket.counts
                 socket.go_in()
             else:
                 break
         if self._waiting and self._timer is None:
-            step = max(_STEP, (1 - self._free) / self._rate)
-            self._timer = self._clock.callLater(step, self._look)
+            self._look_again(max(_STEP, (1 - self._free) / self._rate))
+
+    def _look_again(self, seconds: float) -> None:
+        self._due = self._clock.seconds() + seconds - _STEP
+        self._timer = self._clock.callLater(seconds, self._look)
 
 
 class IsBehind(typing.Protocol):

@@ -32,6 +32,8 @@ class Doorkeeper:
     :ivar asked: the handshakes.
     """
 
+    busy = False
+
     def __init__(self, answer: Any = None) -> None:
         self.answer = answer
         self.asked: list[Handshake] = []

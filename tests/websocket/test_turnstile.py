@@ -20,7 +20,7 @@ from ocpp_twisted.service import Server, Settings
 from ocpp_twisted.websocket.crowding import Addresses, Closing, most_connections
 from ocpp_twisted.websocket.limited import Limited
 from ocpp_twisted.websocket.server import OCPPServerFactory, WebSocketOptions
-from ocpp_twisted.websocket.turnstile import Turnstile
+from ocpp_twisted.websocket.turnstile import Line, Turnstile
 from tests.support import Transport, connect, request, until, upgraded
 
 
@@ -113,7 +113,18 @@ class LineTests(TurnstileTestCase):
         for _ in range(120):
             self.comes()
         self.clock.advance(20)
-        self.assertEqual(len(self.online()), 42)
+        self.assertEqual(len(self.online()), 41)
+
+    def test_they_wait_while_passwords_are_checked(self) -> None:
+        busy = True
+        self.factory.line = Line(self.clock, 40, lambda: busy)
+        for _ in range(3):
+            self.comes()
+        self.clock.pump([0.02] * 10)
+        self.assertEqual(self.online(), [])
+        busy = False
+        self.clock.pump([0.02] * 10)
+        self.assertEqual(self.online(), [1, 2, 3])
 
     def test_nothing_is_read_from_those_who_wait(self) -> None:
         for _ in range(41):
