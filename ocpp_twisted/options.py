@@ -325,6 +325,14 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             default="300",
             plugin=(RECORDS, "heartbeat_interval"),
         ),
+        "interval-spread": Option(
+            help="Percent, up to 50, by which the interval differs between charge points, so that "
+            "those that boot together do not come together ever after.",
+            check=_whole("percent", 0),
+            types=_NUMBER,
+            default="0",
+            plugin=(RECORDS, "interval_spread"),
+        ),
         "store": Option(
             help="Where the plug-in local keeps its records: postgresql://USER@HOST/DATABASE or "
             "sqlite:////FILE. [default: records.db in the data directory]",

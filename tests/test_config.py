@@ -42,6 +42,7 @@ action-plugin = "local"
 active-plugin = []
 url-template = ["/a/{id}", "/b/{name}/{id}"]
 heartbeat-interval = 60
+interval-spread = 10
 store = "sqlite:////records.db"
 keep-events = 7
 keep-transactions = 3650
@@ -162,6 +163,7 @@ class AcceptedTests(FileTestCase):
                 "local": {
                     "colour": "green",
                     "heartbeat_interval": 60,
+                    "interval_spread": 10,
                     "store": "sqlite:////records.db",
                     "keep_events": 7,
                     "keep_transactions": 3650,

@@ -57,6 +57,7 @@ class AcceptedTests(OptionsTestCase):
             settings.plugin_config["local"],
             {
                 "heartbeat_interval": 300,
+                "interval_spread": 0,
                 "store": f"sqlite:///{settings.data_directory.absolute() / 'records.db'}",
                 "keep_events": 90,
                 "keep_transactions": 0,

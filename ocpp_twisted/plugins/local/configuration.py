@@ -16,6 +16,7 @@ __all__ = ["Configuration", "read"]
 #: Of what, the least and the most: of days a century, which every clock can be set back by.
 _NUMBERS = {
     "heartbeat_interval": ("seconds", 1, 2**31 - 1),
+    "interval_spread": ("percent", 0, 50),
     "keep_events": ("days", 0, 36_500),
     "keep_transactions": ("days", 0, 36_500),
     "certificate_renewal_days": ("days", 0, 36_500),
@@ -40,6 +41,7 @@ class Configuration:
     authorize: str = "known"
     charge_points: str = "any"
     heartbeat_interval: int = 300
+    interval_spread: int = 0
     keep_events: int = 90
     keep_transactions: int = 0
     certificate_authority: str = "none"

@@ -95,6 +95,7 @@ class LocalPlugin(
       also those that were not.
     - ``charge_points``: ``"any"`` (the default) are admitted, or only those ``"known"``.
     - ``heartbeat_interval``: seconds (default 300).
+    - ``interval_spread``: percent by which it differs between charge points (default 0, at most 50).
     - ``keep_events``: for how many days events are kept (default 90); 0 for ever.
     - ``keep_transactions``: the same for transactions that have ended (default 0).
     - ``certificate_authority``: ``"local"`` signs charge points' certificates with ``ca_cert`` and
@@ -111,7 +112,7 @@ class LocalPlugin(
     """
 
     name = "local"
-    recorded_config = ("authorize", "charge_points", "heartbeat_interval")
+    recorded_config = ("authorize", "charge_points", "heartbeat_interval", "interval_spread")
 
     def __init__(
         self,
@@ -213,7 +214,9 @@ class LocalPlugin(
     ) -> Configuration:
         """The configuration; a subclass may have usual values of its own."""
         usual = Configuration(
-            heartbeat_interval=self.heartbeat_interval, certificate_renewal_days=self.renewal_days
+            heartbeat_interval=self.heartbeat_interval,
+            interval_spread=self.interval_spread,
+            certificate_renewal_days=self.renewal_days,
         )
         found = read(config, usual, wrong)
         if found.store is not None:
@@ -236,6 +239,7 @@ class LocalPlugin(
         self.everybody = settings.authorize == "open"
         self.any_charge_point = settings.charge_points == "any"
         self.heartbeat_interval = settings.heartbeat_interval
+        self.interval_spread = settings.interval_spread
         self.renewal_days = settings.certificate_renewal_days
         if settings.certificate_authority == "local":
             self.certificate_authority = self._local_authority(settings)

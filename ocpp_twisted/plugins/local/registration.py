@@ -6,6 +6,7 @@ Sources: OCPP 1.6 sections 4.2 and 4.6; OCPP 2.x use cases B01 to B03 and G02.
 from __future__ import annotations
 
 from typing import Any
+from zlib import crc32
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -34,11 +35,14 @@ _POLICY = 1008
 class Registration(Keeping):
     """Admits charge points, and tells the time.
 
+    :ivar heartbeat_interval: seconds, told at a boot: between Heartbeats, or until the next try.
+    :ivar interval_spread: by how many percent more or less that is for one charge point or another.
     :ivar any_charge_point: whether those that nobody has entered are admitted.
     :ivar caller: to close the gate between two boots; None for nobody.
     """
 
     heartbeat_interval: int
+    interval_spread = 0
     any_charge_point: bool
     caller: IActiveCaller | None = None
     _last_heard: dict[Identity, Heard]
@@ -82,11 +86,16 @@ class Registration(Keeping):
         heard = self._heard(charge_point)
         boot = Boot(heard, msgspec.to_builtins(request))
         kept = self.keep(charge_points.booted, charge_point.identity, boot, self.any_charge_point)
+        interval = self._interval(charge_point.identity)
         return kept.addCallback(
-            lambda status: answer(
-                request, status=status, currentTime=heard.at, interval=self.heartbeat_interval
-            )
+            lambda status: answer(request, status=status, currentTime=heard.at, interval=interval)
         )
+
+    def _interval(self, identity: Identity) -> int:
+        """Always the same for a charge point: those that boot together do not go on together."""
+        share = crc32(f"{identity.name}/{identity.id}".encode()) / 0xFFFFFFFF * 2 - 1
+        spread = self.heartbeat_interval * self.interval_spread / 100
+        return max(1, round(self.heartbeat_interval + spread * share))
 
     @on(*requests("Heartbeat"))
     def heartbeat(self, charge_point: IChargePoint, request: Request[Any]) -> Response:

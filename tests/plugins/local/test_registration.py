@@ -184,6 +184,19 @@ class Configuration(SynchronousTestCase):
         self.assertTrue(verifyObject(IActionPlugin, LocalPlugin()))
         self.assertTrue(verifyObject(IRecords, LocalPlugin()))
 
+    def test_intervals_that_are_spread(self) -> None:
+        site = Site()
+        site.plugin.start(site.central_system, {"interval_spread": 20, "authorize": "open"})
+        boot = {"chargePointVendor": "Acme", "chargePointModel": "One"}
+        found = [
+            site.connect("ocpp1.6", f"CP{number % 100}").calls("BootNotification", **boot)
+            for number in range(200)
+        ]
+        intervals = [answer["interval"] for answer in found]
+        self.assertEqual(intervals[:100], intervals[100:])
+        self.assertTrue(240 <= min(intervals) < 260 and 340 < max(intervals) <= 360)
+        self.assertGreater(len(set(intervals)), 40)
+
     def test_heartbeat_interval(self) -> None:
         site = Site()
         site.plugin.start(site.central_system, {"heartbeat_interval": 60, "authorize": "open"})
