@@ -95,7 +95,7 @@ class LocalPlugin(
       also those that were not.
     - ``charge_points``: ``"any"`` (the default) are admitted, or only those ``"known"``.
     - ``heartbeat_interval``: seconds (default 300).
-    - ``interval_spread``: percent by which it differs between charge points (default 0, at most 50).
+    - ``interval_spread``: percent by which it differs between charge points (0; at most 50).
     - ``keep_events``: for how many days events are kept (default 90); 0 for ever.
     - ``keep_transactions``: the same for transactions that have ended (default 0).
     - ``certificate_authority``: ``"local"`` signs charge points' certificates with ``ca_cert`` and
