@@ -46,8 +46,8 @@ class Remembered:
 
     :ivar answers: message id to the CALL's digest, the time until which its CALLRESULT is kept,
         that, and the action; the oldest first.
-    :ivar orphans: the CALLs whose handler still works, and for whose answer nobody waits now; the
-        oldest first.
+    :ivar orphans: the CALLs whose handler still works, and for whose answer nobody waits now, by
+        message id and digest: another CALL may have the same id. The oldest first.
     :ivar registration: the gate.
     :ivar maker: vendor, model and firmware version, as its last BootNotification had them.
     :ivar repairs: what it does wrong and was let through, with how often.
@@ -60,7 +60,7 @@ class Remembered:
         self.maker = ("", "", "")
         self.repairs: Counter[Repair] = Counter()
         self.answers: dict[str, tuple[int, float, bytes, Action]] = {}
-        self.orphans: dict[str, OpenCall] = {}
+        self.orphans: dict[tuple[str, int], OpenCall] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -85,10 +85,7 @@ class Remembered:
 
     def adopt(self, event: CallReceived) -> OpenCall | None:
         """The CALL whose handler works on this one already; None if there is none."""
-        call = self.orphans.get(event.message_id)
-        if call is None or call.event.digest != event.digest:
-            return None
-        return self.orphans.pop(event.message_id)
+        return self.orphans.pop((event.message_id, event.digest), None)
 
     def orphan(self, call: OpenCall, limit: int) -> None:
         """Nobody waits for the answer to a CALL any more, until it comes again.
@@ -96,15 +93,17 @@ class Remembered:
         :param limit: how many of these are remembered.
         """
         call.connection = None
-        self.orphans.pop(call.event.message_id, None)  # the newest is the last
-        self.orphans[call.event.message_id] = call
+        key = call.event.message_id, call.event.digest
+        self.orphans.pop(key, None)  # the newest is the last
+        self.orphans[key] = call
         if len(self.orphans) > limit:
             del self.orphans[next(iter(self.orphans))]
 
     def forget(self, call: OpenCall) -> None:
         """The handler of an orphan is done."""
-        if self.orphans.get(call.event.message_id) is call:
-            del self.orphans[call.event.message_id]
+        key = call.event.message_id, call.event.digest
+        if self.orphans.get(key) is call:
+            del self.orphans[key]
 
     def count(self, repairs: Iterable[Repair]) -> list[Repair]:
         """Count what was let through; returns those that are the first of their kind."""

@@ -388,6 +388,17 @@ class SecondLookTests(RetryTestCase):
         second.callback(started(2))
         self.assertEqual((self.cp1.hears(), self.plugin.starts), ([result("a", 2)], 2))
 
+    def test_each_of_two_orphans_of_one_id_has_its_retry(self):
+        self.plugin.late = first = Deferred()
+        self.starts(tag="T")
+        self.reconnects()
+        self.plugin.late = Deferred()
+        self.starts(tag="U")
+        self.reconnects()
+        self.assertEqual((self.starts(tag="T"), self.plugin.starts), ([], 2))
+        first.callback(started(1))
+        self.assertEqual(self.cp1.hears(), [result("a", 1)])
+
     def test_who_reconnects_leaves_the_memory(self):
         s = CentralSystem([self.plugin], self.clock, limits=Limits(remembered=2))
         a = online(s, "A")

@@ -20,13 +20,13 @@ class ProxiesTests(SynchronousTestCase):
         headers = {"x-forwarded-for": "198.51.100.1", "x-client-name": "CP1"}
         for proxies, address in ((Proxies(), PROXY), (self.proxies, ANYBODY)):
             told = proxies.forwarded(address, headers)
-            self.assertEqual(told, Forwarded(f"{address.host}:4000", None, False))
+            self.assertEqual(told, Forwarded(f"{address.host}:4000", address.host, None, False))
 
     def test_what_a_proxy_tells(self) -> None:
         headers = {"x-forwarded-for": "198.51.100.1", "x-client-name": "CP1, cp1.example"}
         self.assertEqual(
             self.proxies.forwarded(PROXY, headers),
-            Forwarded("198.51.100.1", ["CP1", "cp1.example"], True),
+            Forwarded("198.51.100.1", "198.51.100.1", ["CP1", "cp1.example"], True),
         )
 
     def test_the_address_that_our_own_proxy_saw_counts(self) -> None:
