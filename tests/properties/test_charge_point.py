@@ -510,7 +510,9 @@ class ChargePoint(RuleBasedStateMachine):
         """A retry, or another CALL with an id that was used."""
         message = data.draw(st.sampled_from(self.history))
         self.plugin.mood = mood
-        self.says(message.replace(b"run", b"ran") + b" " if other else message)
+        if other and b'"ran' not in message:  # one more space would make it another one again
+            message = message.replace(b"run", b"ran") + b" "
+        self.says(message)
 
     @rule()
     def say_again_at_once(self):
