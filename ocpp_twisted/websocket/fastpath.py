@@ -48,6 +48,9 @@ _READ_SIZE = 8192
 class FastPath:
     """A mix-in before Autobahn's server protocol."""
 
+    #: See `ocpp_twisted.websocket.bounds.Bounded`: TLS hands over all records that it has read,
+    #: though it has been paused.
+    _slowed: Any = None
     #: Whether messages may be framed here; the socket if they may be sent to it at once as well.
     _frames_here = False
     _socket: Any = None
@@ -69,6 +72,7 @@ class FastPath:
             data[0] == _FINAL_TEXT
             and self._receiver is not None
             and self.state == self.STATE_OPEN
+            and self._slowed is None
             and not self.data
             and self.current_frame is None
             and not self.inside_message

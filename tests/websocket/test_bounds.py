@@ -144,6 +144,14 @@ class PaceTests(PaceTestCase):
         self.flood(0.3)
         self.assertIn(self.answers(), range(1030, 1041))
 
+    def test_so_do_the_records_that_tls_had_read_already(self) -> None:
+        """It tells each of them by itself, and does not stop for a pause."""
+        for waits in range(2):
+            self.says(1030)
+            self.assertEqual(self.answers(), 1000 + waits * 10)
+            self.clock.advance(0.1)
+            self.assertEqual(self.answers(), 1010 + waits * 10)
+
     def test_a_pause_of_the_handlers_is_kept(self) -> None:
         self.says(1000)
         self.cp1.protocol.pause_receiving()
