@@ -63,14 +63,18 @@ class Login:
     :ivar username: its id (bytes, UTF-8).
     :ivar password: as it came (bytes).
     :ivar record: what is known of it.
+    :ivar origin: see `Handshake.origin`.
     :ivar fitting: the hash of the password in `record` that it has used, once that is found.
     """
 
-    def __init__(self, identity: Identity, password: bytes, record: DoorRecord) -> None:
+    def __init__(
+        self, identity: Identity, password: bytes, record: DoorRecord, origin: str = ""
+    ) -> None:
         self.identity = identity
         self.username = identity.id.encode()
         self.password = password
         self.record = record
+        self.origin = origin
         self.fitting = ""
 
     def checkPassword(self, password: bytes) -> bool:
@@ -98,7 +102,8 @@ class RecordsChecker:
 
         # Whom we do not know has to wait as long as who has sent a wrong password.
         hashes = credentials.record.passwords or (NOBODYS,)
-        return self._passwords.fitting(credentials.password, hashes).addCallback(found)
+        checked = self._passwords.fitting(credentials.password, hashes, credentials.origin)
+        return checked.addCallback(found)
 
 
 @implementer(IDoorkeeper)
@@ -215,7 +220,7 @@ class Doorkeeper:
         identity = handshake.identity
         password, fault = _password(handshake.authorization, identity.id)
         if not fault:
-            login = Login(identity, password, record)
+            login = Login(identity, password, record, handshake.origin)
             known = record.entered or not self._known_only
             if await self._is_true(login) and known:
                 return login.fitting

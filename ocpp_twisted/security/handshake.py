@@ -36,6 +36,7 @@ class Handshake:
     :ivar identity: who the charge point says it is, by its URL.
     :ivar profile: what its listener demands.
     :ivar peer: where it connects from, for logs; behind a proxy, what the proxy says.
+    :ivar origin: what that address is counted as; empty if it is not counted.
     :ivar authorization: the Authorization header; empty if there is none.
     :ivar certificate: the client's, its chain verified by TLS; None if it has none.
     :ivar names: the names in a certificate that a proxy has verified; None if there is no such
@@ -45,6 +46,7 @@ class Handshake:
     identity: Identity
     profile: SecurityProfile = SecurityProfile.NONE
     peer: str = ""
+    origin: str = ""
     authorization: str = ""
     certificate: x509.Certificate | None = None
     names: Sequence[str] | None = None

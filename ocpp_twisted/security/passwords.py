@@ -128,7 +128,10 @@ class _Worker(Thread):
 
 
 class Workers:
-    """Runs jobs in a few threads of their own, those that wait in a line that is bounded.
+    """Runs jobs in a few threads of their own, those that wait in lines that are bounded together.
+
+    Each for whom jobs wait has a line, and they take turns. If too many wait, the newest job of
+    the longest line is refused: who sends wrong passwords without end keeps others from nothing.
 
     :param reactor: whose thread calls `run`, and hears what came of it.
     :param threads: how many; by default as many as there are cores, and two at least.
@@ -142,47 +145,65 @@ class Workers:
         self._most_waiting = most_waiting
         self._pool: ThreadPool | None = None
         self._running = 0
-        #: In the order in which they came.
-        self._waiting: dict[Deferred[Any], Callable[[], Any]] = {}
+        self._waiting = 0
+        #: The first line has the next turn; each is in the order in which they came.
+        self._lines: OrderedDict[str | None, dict[Deferred[Any], Callable[[], Any]]] = OrderedDict()
 
-    def run(self, job: Callable[[], _T]) -> Deferred[_T]:
+    def run(self, job: Callable[[], _T], whose: str | None = None) -> Deferred[_T]:
         """Run a job in a thread.
 
+        :param whose: the address for which it is done; None for ourselves, who are refused only
+            if nobody has a longer line.
         :returns: a Deferred that fires with what the job returns. If it is cancelled while the job
             waits, that never runs. Its errback is `Refused` with 503 if too many wait.
         """
-        if len(self._waiting) >= self._most_waiting:
-            text = "too many charge points come in now: try again later"
-            return fail(Refused(503, text, RETRY_LATER))
-        done: Deferred[_T] = Deferred(self._leave)
-        self._waiting[done] = job
+        done: Deferred[_T] = Deferred(partial(self._leave, whose))
+        self._lines.setdefault(whose, {})[done] = job
+        self._waiting += 1
         self._next()
+        if self._waiting > self._most_waiting:
+            self._refuse_one()
         return done
 
     @property
     def busy(self) -> bool:
         """Whether those that wait keep the threads occupied for a while."""
-        return len(self._waiting) >= _MANY_FOR_A_THREAD * self._threads
+        return self._waiting >= _MANY_FOR_A_THREAD * self._threads
 
-    def _leave(self, done: Deferred[Any]) -> None:
-        self._waiting.pop(done, None)  # nothing, if it is running
+    def _refuse_one(self) -> None:
+        whose, line = max(
+            reversed(self._lines.items()), key=lambda each: (len(each[1]), each[0] is not None)
+        )
+        newest = next(reversed(line))
+        self._leave(whose, newest)
+        text = "too many charge points come in now: try again later"
+        newest.errback(Refused(503, text, RETRY_LATER))
+
+    def _leave(self, whose: str | None, done: Deferred[Any]) -> None:
+        line = self._lines.get(whose, {})
+        if line.pop(done, None) is not None:  # else it is running
+            self._waiting -= 1
+            if not line:
+                del self._lines[whose]
 
     def stop(self) -> None:
         """End the threads; what waits is cancelled."""
-        for done in list(self._waiting):
+        for done in [done for line in self._lines.values() for done in line]:
             done.cancel()
         if self._pool is not None:
             self._pool.stop()
             self._pool = None
 
     def _next(self) -> None:
-        while self._waiting and self._running < self._threads:
+        while self._lines and self._running < self._threads:
             if self._pool is None:
                 self._pool = ThreadPool(0, self._threads, "ocpp passwords")
                 self._pool.threadFactory = _Worker
                 self._pool.start()
-            done = next(iter(self._waiting))
-            job = self._waiting.pop(done)
+            whose, line = next(iter(self._lines.items()))
+            done, job = next(iter(line.items()))
+            self._lines.move_to_end(whose)
+            self._leave(whose, done)
             self._running += 1
             self._pool.callInThreadWithCallback(
                 partial(self._reactor.callFromThread, self._over, done), job
@@ -195,6 +216,10 @@ class Workers:
         self._next()
 
 
+def _at_once(job: Callable[[], _T], whose: str | None) -> Deferred[_T]:
+    return maybeDeferred(job)
+
+
 class Passwords:
     """Makes and checks the hashes of passwords.
 
@@ -202,15 +227,15 @@ class Passwords:
     nothing: under the hash, and under a digest of the password with a key that this process alone
     has. A hash that is replaced is never found again, and no password is kept.
 
-    :param run: runs a job somewhere, and fires with what it returns: `Workers.run`; by default it
-        is run at once, and everybody waits for it.
+    :param run: runs a job somewhere, for whom it is told, and fires with what it returns:
+        `Workers.run`; by default it is run at once, and everybody waits for it.
     :param most_remembered: how many fits are remembered; those that were not asked for longest go
         first. Each takes some 300 bytes.
     """
 
     def __init__(
         self,
-        run: Callable[[Callable[[], str]], Deferred[str]] = maybeDeferred,
+        run: Callable[[Callable[[], str], str | None], Deferred[str]] = _at_once,
         most_remembered: int = 20_000,
     ) -> None:
         self._run = run
@@ -220,11 +245,14 @@ class Passwords:
 
     def hashed(self, password: bytes) -> Deferred[str]:
         """Fires with the hash of a password."""
-        return self._run(lambda: hashed(password))
+        return self._run(lambda: hashed(password), None)
 
-    def fitting(self, password: bytes, hashes: Sequence[str]) -> Deferred[str]:
+    def fitting(
+        self, password: bytes, hashes: Sequence[str], whose: str | None = None
+    ) -> Deferred[str]:
         """Find to which of these hashes a password belongs.
 
+        :param whose: the address from which it has come; None if we ask ourselves.
         :returns: a Deferred that fires with the hash, or with the empty text if there is none.
         """
         digest = blake2b(_secret(password), key=self._key, digest_size=32).digest()
@@ -241,5 +269,5 @@ class Passwords:
             return found
 
         return self._run(
-            lambda: next((known for known in hashes if matches(password, known)), "")
+            lambda: next((known for known in hashes if matches(password, known)), ""), whose
         ).addCallback(remember)

@@ -166,6 +166,7 @@ class OCPPServerProtocol(FastPath, Bounded, WebSocketServerProtocol):
             identity=self._identity,
             profile=self.security_profile,
             peer=self.peer,
+            origin=self._origin,
             authorization=headers.get("authorization", ""),
             certificate=None if certificate is None else certificate.to_cryptography(),
             names=forwarded.names,

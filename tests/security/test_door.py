@@ -42,7 +42,7 @@ class DoorTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.checked = 0
 
-        def run(job):
+        def run(job, whose):
             self.checked += 1
             return maybeDeferred(job)
 
@@ -163,7 +163,7 @@ class PasswordTests(DoorTestCase):
     def test_it_goes_away_meanwhile(self) -> None:
         self.enter()
         forgotten = []
-        self.door = Doorkeeper(self.records, Passwords(lambda job: Deferred(forgotten.append)))
+        self.door = Doorkeeper(self.records, Passwords(lambda job, whose: Deferred(forgotten.append)))
         asked = self.asks(BASIC, basic("CP1", KEY))
         asked.cancel()
         self.failureResultOf(asked, CancelledError)
@@ -361,9 +361,9 @@ class HideUnknownTests(DoorTestCase):
         answers, hashes = [], []
         fitting = self.passwords.fitting
 
-        def watched(password, known):
+        def watched(password, known, whose):
             hashes.append([each.split("$")[1] for each in known])
-            return fitting(password, known)
+            return fitting(password, known, whose)
 
         self.patch(self.passwords, "fitting", watched)
         for identity in (CP1, Identity("CP2")):

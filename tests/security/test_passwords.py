@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from base64 import b64encode
+from functools import partial
 from threading import Event, get_ident, get_native_id
 
 from twisted.internet import reactor
@@ -59,7 +60,7 @@ class FittingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.run = 0
 
-        def run(job):
+        def run(job, whose):
             self.run += 1
             return maybeDeferred(job)
 
@@ -146,6 +147,32 @@ class WorkersTests(TestCase):
         self.assertEqual((refused.status, refused.headers), (503, (("Retry-After", "10"),)))
         self.gate.set()
         self.assertEqual(await gatherResults(jobs), [True] * 5)
+
+    async def test_all_take_turns(self) -> None:
+        ran = []
+        held = [self.workers.run(self.gate.wait) for _ in range(2)]
+        for job in (1, 2):
+            held.append(self.workers.run(partial(ran.append, f"1.{job}"), "192.0.2.1"))
+        held.append(self.workers.run(partial(ran.append, "2"), "192.0.2.2"))
+        self.workers._threads = 1  # so that the order can be told
+        self.gate.set()
+        await gatherResults(held)
+        self.assertEqual(ran, ["1.1", "2", "1.2"])
+
+    async def test_who_has_most_waiting_is_refused(self) -> None:
+        held = [self.workers.run(self.gate.wait) for _ in range(2)]
+        flood = [self.workers.run(self.gate.wait, "192.0.2.1") for _ in range(6)]
+        for each in flood[3:]:
+            self.failureResultOf(each, Refused)
+        other = self.workers.run(self.gate.wait, "192.0.2.2")
+        self.failureResultOf(flood[2], Refused)
+        ours = self.workers.run(self.gate.wait)
+        self.failureResultOf(flood[1], Refused)
+        late = self.workers.run(self.gate.wait, "192.0.2.3")  # all have one: who comes is refused
+        self.failureResultOf(late, Refused)
+        self.gate.set()
+        self.assertEqual(await gatherResults([*held, flood[0], other, ours]), [True] * 5)
+        self.assertFalse(self.workers._lines or self.workers._waiting)
 
     async def test_who_goes_away_leaves_the_line(self) -> None:
         ran = []

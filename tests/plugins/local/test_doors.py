@@ -127,7 +127,7 @@ class StoreTests(DoorTestCase):
     def test_what_changes_a_password_is_done_in_its_order(self) -> None:
         plugin, jobs = self.site.plugin, []
 
-        def later(job):
+        def later(job, whose):
             done = Deferred()
             jobs.append(lambda: done.callback(job()))
             return done
@@ -249,7 +249,7 @@ class ToldTests(DoorTestCase):
         self.assertEqual(self.good(OLD, "300"), [True, False])
 
     def test_it_cannot_be_kept(self) -> None:
-        def broken(job):
+        def broken(job, whose):
             raise OSError(NEW)
 
         self.site.plugin.passwords = Passwords(broken)
