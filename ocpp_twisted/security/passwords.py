@@ -18,7 +18,7 @@ from contextlib import suppress
 from functools import lru_cache, partial
 from hashlib import blake2b, scrypt
 from hmac import compare_digest
-from threading import Thread, get_native_id
+from threading import Thread
 from typing import Any, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
@@ -123,7 +123,7 @@ class _Worker(Thread):
     def run(self) -> None:
         if sys.platform == "linux":  # elsewhere it would be the priority of the whole process
             with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, get_native_id(), 10)
+                os.nice(10)  # of this thread only; one that is low already stays so
         super().run()
 
 
