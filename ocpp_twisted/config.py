@@ -368,7 +368,7 @@ def _security_profiles(value: Mapping[str, Any], wrong: Complaints) -> dict[str,
                 "it is given to --ws or --wss"
             )
         for scheme, description in concerned:
-            if fault := _misfit(scheme, profile, bool(value["proxy"])):
+            if fault := _misfit(scheme, description, profile, value):
                 wrong.add(
                     f"--security-profile: profile {profile:d} {fault}, and --{scheme} "
                     f"{description} is to have it: say which listener has which profile, for "
@@ -378,12 +378,20 @@ def _security_profiles(value: Mapping[str, Any], wrong: Complaints) -> dict[str,
     return chosen
 
 
-def _misfit(scheme: str, profile: SecurityProfile, behind_proxies: bool) -> str:
+def _misfit(
+    scheme: str, description: str, profile: SecurityProfile, value: Mapping[str, Any]
+) -> str:
     """Why a listener cannot have a security profile; empty if it can."""
     if scheme == "wss" and profile == SecurityProfile.BASIC:
         return "is without TLS"
-    if scheme == "ws" and profile > SecurityProfile.BASIC and not behind_proxies:
+    if scheme == "wss" or profile <= SecurityProfile.BASIC:
+        return ""
+    if not value["proxy"]:
         return "needs TLS (or a --proxy that ends it)"
+    if description.startswith("haproxy:"):
+        return "needs TLS, and the PROXY protocol does not say that a proxy has ended it"
+    if profile == SecurityProfile.CLIENT_CERTIFICATE and not value["proxy-identity-header"]:
+        return "needs TLS (or a --proxy that tells its certificates: --proxy-identity-header)"
     return ""
 
 
