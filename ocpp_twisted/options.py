@@ -460,10 +460,10 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             types=_NUMBER,
         ),
         "max-connections-per-address": Option(
-            help="Sockets of one address; those of this machine and of a --proxy are not counted.",
+            help="Sockets of one address; those of this machine and of a --proxy are not counted. "
+            "[default: 2000, or half of --max-connections if that is less]",
             check=_whole("connections"),
             types=_NUMBER,
-            default="2000",
         ),
         "max-closing-per-id": Option(
             help="Sockets of one charge point that may be closing while a newer one is served.",

@@ -13,10 +13,12 @@ from typing import Protocol
 
 from ocpp_twisted.security.proxies import Proxies
 
-__all__ = ["Addresses", "Closing", "most_connections"]
+__all__ = ["Addresses", "Closing", "most_connections", "most_of_one_address"]
 
 #: Files that the process needs for other things: its log, its database, HTTP, NATS.
 _OTHER_FILES = 100
+#: A region's charge points may come through one address of their carrier.
+_MOST_OF_ONE = 2000
 
 
 def most_connections() -> int:
@@ -25,6 +27,11 @@ def most_connections() -> int:
     if files == resource.RLIM_INFINITY:
         return sys.maxsize
     return max(files - _OTHER_FILES, files // 2)
+
+
+def most_of_one_address(all_: int) -> int:
+    """How many of all connections one address may have, so that it cannot take them all."""
+    return min(_MOST_OF_ONE, max(1, all_ // 2))
 
 
 class Addresses:

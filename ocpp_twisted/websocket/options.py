@@ -35,7 +35,8 @@ class WebSocketOptions:
         on so for 300 seconds.
     :ivar max_write_buffer: bytes that wait for a peer that does not read; beyond, it is dropped.
     :ivar max_connections: sockets in all; None for as many as the process has files for.
-    :ivar max_connections_per_address: sockets of one address that is not this machine's.
+    :ivar max_connections_per_address: sockets of one address that is not this machine's; None
+        for 2,000, or half of all if that is less.
     :ivar max_closing_per_id: sockets of one charge point that may be closing.
     :ivar max_handshakes: that begin within a second, those over TLS counted twice; others wait up
         to 30 seconds.
@@ -55,7 +56,7 @@ class WebSocketOptions:
     max_messages_per_second: int = 2000
     max_write_buffer: int = 1024 * 1024
     max_connections: int | None = None
-    max_connections_per_address: int = 2000
+    max_connections_per_address: int | None = None
     max_closing_per_id: int = 4
     max_handshakes: int = 1000
     doorkeeper: IDoorkeeper | None = None

@@ -35,7 +35,12 @@ from ocpp_twisted.interfaces import (
 )
 from ocpp_twisted.security.handshake import Handshake, Refused, SecurityProfile
 from ocpp_twisted.websocket.bounds import Bounded
-from ocpp_twisted.websocket.crowding import Addresses, Closing, most_connections
+from ocpp_twisted.websocket.crowding import (
+    Addresses,
+    Closing,
+    most_connections,
+    most_of_one_address,
+)
 from ocpp_twisted.websocket.deflate import accept_compression, can_be_read
 from ocpp_twisted.websocket.fastpath import FastPath
 from ocpp_twisted.websocket.keepalive import KeepAlive
@@ -479,7 +484,6 @@ class OCPPServerFactory(WebSocketServerFactory):
         self.open: set[OCPPServerProtocol] = set()
         self.limited = Limited(reactor)
         self.counts = Counts(limited=self.limited.counts)
-        self.addresses = Addresses(options.max_connections_per_address, options.proxies)
         self.closing = Closing(options.max_closing_per_id)
         doorkeeper = options.doorkeeper
         self.line = Line(
@@ -488,6 +492,8 @@ class OCPPServerFactory(WebSocketServerFactory):
             lambda: doorkeeper is not None and doorkeeper.busy,
         )
         self.most = options.max_connections or most_connections()
+        of_one = options.max_connections_per_address or most_of_one_address(self.most)
+        self.addresses = Addresses(of_one, options.proxies)
         self.pace = Pace(options.max_messages_per_second)
         self._all_gone: list[Deferred[None]] = []
         self.keepalive = KeepAlive(

@@ -210,7 +210,9 @@ class LineTests(TurnstileTestCase):
 class SecureTests(TurnstileTestCase):
     """Over TLS nobody can be told anything before TLS has cost its price."""
 
-    options = WebSocketOptions(max_handshakes=1, max_connections=40)
+    options = WebSocketOptions(
+        max_handshakes=1, max_connections=40, max_connections_per_address=40
+    )
     secure = True
 
     def test_who_is_too_many_is_hung_up_on(self) -> None:
@@ -221,7 +223,7 @@ class SecureTests(TurnstileTestCase):
 
 
 class ConnectionsTests(TurnstileTestCase):
-    options = WebSocketOptions(max_connections=3)
+    options = WebSocketOptions(max_connections=3, max_connections_per_address=3)
 
     def test_in_all(self) -> None:
         sockets = [self.comes() for _ in range(4)]
@@ -239,6 +241,16 @@ class ConnectionsTests(TurnstileTestCase):
         self.assertGreater(most_connections(), 50)
         factory = OCPPServerFactory(self.system, self.clock)
         self.assertEqual(factory.most, most_connections())
+
+
+class GreedyAddressTests(TurnstileTestCase):
+    options = WebSocketOptions(max_connections=8, max_handshakes=10)
+
+    def test_one_address_does_not_take_all(self) -> None:
+        for _ in range(6):
+            self.comes()
+        self.comes("192.0.2.2")
+        self.assertEqual(self.online(), [1, 2, 3, 4, 7])
 
 
 class AddressTests(TurnstileTestCase):
