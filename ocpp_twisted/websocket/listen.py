@@ -20,6 +20,7 @@ from twisted.protocols.policies import WrappingFactory
 
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.security.proxies import Proxies
+from ocpp_twisted.websocket.refusals import Sparing
 
 __all__ = ["listen"]
 
@@ -54,7 +55,8 @@ def listen(
     """
     if description.startswith(_PROXIED):
         description = description.removeprefix(_PROXIED)
-        factory = _Proxied(factory, proxies if proxies is not None else Proxies())
+        proxies = proxies if proxies is not None else Proxies()
+        factory = _Proxied(factory, proxies, reactor.seconds)
     factory = before(factory)
     if shared:
         return _listen_shared(reactor, description, factory)
@@ -101,9 +103,12 @@ class _Proxied(WrappingFactory[HAProxyProtocolWrapper]):
     protocol = HAProxyProtocolWrapper
     noisy = False
 
-    def __init__(self, inside: IProtocolFactory, proxies: Proxies) -> None:
+    def __init__(
+        self, inside: IProtocolFactory, proxies: Proxies, seconds: Callable[[], float]
+    ) -> None:
         super().__init__(inside)
         self._proxies = proxies
+        self._sparing = Sparing(seconds)
 
     # Twisted's has no way of saying no.
     def buildProtocol(  # type: ignore[override]
@@ -112,7 +117,9 @@ class _Proxied(WrappingFactory[HAProxyProtocolWrapper]):
         """A protocol for a new socket; None if it is no proxy's, or the factory has none."""
         host = str(getattr(addr, "host", ""))
         if not self._proxies.trust(host):
-            _log.warn("not a proxy that is listed with --proxy: {host}", host=host)
+            if (others := self._sparing.take()) is not None:
+                text = "not a proxy that is listed with --proxy: {host}{others}"
+                _log.warn(text, host=host, others=others)
             return None
         inside = self.wrappedFactory.buildProtocol(addr)
         return None if inside is None else self.protocol(self, inside)

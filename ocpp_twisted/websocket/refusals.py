@@ -47,8 +47,8 @@ class Sparing:
         self._seconds, self._most, self._span = seconds, most, span
         self._ends, self._let, self._kept = 0.0, 0, 0
 
-    def take(self) -> int | None:
-        """How many were kept back since the last one; None if this one is kept back as well."""
+    def take(self) -> str | None:
+        """What to say of those that were kept back; None if this one is kept back as well."""
         now = self._seconds()
         if now >= self._ends:
             self._ends, self._let = now + self._span, 0
@@ -57,7 +57,7 @@ class Sparing:
             return None
         self._let += 1
         kept, self._kept = self._kept, 0
-        return kept
+        return f" ({kept} more were not logged)" if kept else ""
 
 
 def verifier(

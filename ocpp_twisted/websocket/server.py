@@ -47,6 +47,7 @@ from ocpp_twisted.websocket.keepalive import KeepAlive
 from ocpp_twisted.websocket.limited import Limited
 from ocpp_twisted.websocket.options import Counts, WebSocketOptions
 from ocpp_twisted.websocket.pace import Pace
+from ocpp_twisted.websocket.refusals import Sparing
 from ocpp_twisted.websocket.turnstile import Line
 from ocpp_twisted.websocket.urls import BadId, UnknownPath
 
@@ -56,6 +57,8 @@ _log = Logger()
 
 #: A message of 1 MiB comes in 128 reads.
 _MOST_PIECES = 4096
+#: Lines a minute of those who do not come in.
+_MOST_LINES = 100
 #: The opcode of a close frame.
 _CLOSE = 8
 #: The close code for a message that is too large.
@@ -215,9 +218,8 @@ class OCPPServerProtocol(FastPath, Bounded, WebSocketServerProtocol):
             return  # it has gone while that was decided
         refusal = self._refusal
         self.factory.counts.refused[code] += 1
-        _log.warn(
-            "handshake refused: {peer} {target!r}: {code} {reason}",
-            peer=self.peer,
+        self._tell(
+            "handshake refused: {peer} {target!r}: {code} {reason}{others}",
             target=getattr(self, "http_request_uri", "")[:255],
             code=code,
             reason=reason if refusal is None else refusal.detail or reason,
@@ -240,15 +242,21 @@ class OCPPServerProtocol(FastPath, Bounded, WebSocketServerProtocol):
         self.sendData(head.encode() + b"\r\n" + body)
         self.dropConnection(abort=False)
 
+    def _tell(self, text: str, **more: Any) -> None:
+        """Log why it does not come in, but not without end: strangers would fill the disk."""
+        others = self.factory.sparing.take()
+        if others is not None:
+            _log.warn(text, peer=self.peer, others=others, **more)
+
     def onOpen(self) -> None:
         """The handshake is done."""
         subprotocol = self.websocket_protocol_in_use
         if subprotocol is None:
             # OCPP-J 1.6 section 3.1.2, 2.1 part 4 section 3.3: finish it, then close at once.
-            _log.warn(
-                "no common version: {charge_point} at {peer} offers {offered}, we speak {ours}",
+            self._tell(
+                "no common version: {charge_point} at {peer} offers {offered}, we speak {ours}"
+                "{others}",
                 charge_point=self._identity,
-                peer=self.peer,
                 offered=str(self.websocket_protocols or "no subprotocol")[:255],
                 ours=list(self.factory.owner.subprotocols),
             )
@@ -483,6 +491,7 @@ class OCPPServerFactory(WebSocketServerFactory):
         self.options = options = options if options is not None else WebSocketOptions()
         self.open: set[OCPPServerProtocol] = set()
         self.limited = Limited(reactor)
+        self.sparing = Sparing(reactor.seconds, most=_MOST_LINES)
         self.counts = Counts(limited=self.limited.counts)
         self.closing = Closing(options.max_closing_per_id)
         doorkeeper = options.doorkeeper

@@ -216,13 +216,13 @@ class TLSFactory(TLSMemoryBIOFactory):
             return
         counts: Any = self.wrappedFactory
         counts.counts.tls_refused[found.kind] += 1
-        kept = self._sparing.take()
-        if kept is not None:
+        others = self._sparing.take()
+        if others is not None:
             _log.warn(
                 "TLS handshake refused: {peer}: {reason}{others}",
                 peer=protocol.wrappedProtocol.peer,
                 reason=found.text,
-                others=f" ({kept} more were not logged)" if kept else "",
+                others=others,
             )
 
 

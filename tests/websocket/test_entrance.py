@@ -85,6 +85,17 @@ class AtOnceTests(DoorTestCase):
             self.assertEqual(self.factory.counts.refused, {401: 1})
             self.assertEqual(self.system.charge_points, {})
 
+    def test_strangers_do_not_fill_the_log(self) -> None:
+        for target, offers in (("/elsewhere/a/b/c", "ocpp1.6"), ("/CP1", "something else")):
+            self.peer()
+            with capturedLogs() as logs:
+                for _ in range(150):
+                    stranger = Peer(Entrance(self.factory, SecurityProfile.BASIC))
+                    stranger.sends(request(target, offers))
+                    stranger.loses()
+            told = [log for log in logs if log["log_namespace"].startswith("ocpp_twisted")]
+            self.assertEqual(len(told), 100, target)
+
     def test_one_that_fails(self) -> None:
         cp1 = self.peer(ZeroDivisionError("secret"))
         cp1.sends(request())

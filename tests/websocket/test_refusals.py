@@ -152,8 +152,9 @@ class SparingTests(SynchronousTestCase):
     def test_it_lets_a_few_through_in_each_span(self) -> None:
         clock = Clock()
         sparing = Sparing(clock.seconds, most=2, span=10.0)
-        self.assertEqual([sparing.take() for _ in range(4)], [0, 0, None, None])
+        self.assertEqual([sparing.take() for _ in range(4)], ["", "", None, None])
         clock.advance(9.9)
         self.assertIsNone(sparing.take())
         clock.advance(0.1)
-        self.assertEqual([sparing.take() for _ in range(3)], [3, 0, None])
+        kept = " (3 more were not logged)"
+        self.assertEqual([sparing.take() for _ in range(3)], [kept, "", None])
