@@ -7,7 +7,7 @@ section 2 (A00); OCPP 2.x part 2, use case A00.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from cryptography import x509
@@ -47,7 +47,7 @@ class Handshake:
     profile: SecurityProfile = SecurityProfile.NONE
     peer: str = ""
     origin: str = ""
-    authorization: str = ""
+    authorization: str = field(default="", repr=False)
     certificate: x509.Certificate | None = None
     names: Sequence[str] | None = None
 

@@ -65,6 +65,7 @@ class AtOnceTests(DoorTestCase):
         self.assertEqual(asked.identity, Identity("CP1"))
         self.assertIs(asked.profile, SecurityProfile.BASIC)
         self.assertEqual(asked.authorization, "Basic Q1AxOnNlY3JldA==")
+        self.assertNotIn("Q1AxOnNlY3JldA==", repr(asked))  # who logs it tells no password
         self.assertEqual(asked.peer, "192.168.1.1:54321")
         self.assertIsNone(asked.certificate)
         self.assertEqual(list(self.factory.counts.open), [("ocpp1.6", "ws", 1)])
