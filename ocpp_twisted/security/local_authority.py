@@ -1,6 +1,6 @@
 """The built-in certificate authority: a key in a file, for tests and small networks.
 
-Imports cryptography, the errors and its neighbour `authority`. Sources: OCPP 1.6 security
+Imports cryptography, the errors and its neighbours. Sources: OCPP 1.6 security
 whitepaper A00.FR.505 to 512 (properties of certificates); RFC 5280. All that changes is in files,
 which are read again before they are written: several processes may be the same authority.
 """
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -28,6 +27,7 @@ from zope.interface import implementer
 
 from ocpp_twisted.errors import CertificateRefused, ConfigurationError
 from ocpp_twisted.security.authority import CertificateRequest, ICertificateAuthority, common_name
+from ocpp_twisted.security.pem import read, read_key
 
 __all__ = ["LocalAuthority"]
 
@@ -288,15 +288,7 @@ def _usage(**used: bool) -> x509.KeyUsage:
 
 
 def _load_certificates(path: Path) -> list[x509.Certificate]:
-    try:
-        certificates = x509.load_pem_x509_certificates(path.read_bytes())
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the certificate {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigurationError(
-            f"{path} holds no certificate in PEM form that can be used: it should begin with "
-            "-----BEGIN"
-        ) from error
+    certificates = read(path, "certificate", x509.load_pem_x509_certificates)
     try:
         is_authority = certificates[0].extensions.get_extension_for_class(x509.BasicConstraints)
         if is_authority.value.ca:
@@ -310,20 +302,7 @@ def _load_certificates(path: Path) -> list[x509.Certificate]:
 
 
 def _load_key(path: Path) -> _Key:
-    try:
-        key = serialization.load_pem_private_key(path.read_bytes(), None)
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the private key {path}: {error.strerror}") from error
-    except TypeError as error:  # what cryptography says of a key with a passphrase
-        raise ConfigurationError(
-            f"the private key {path} is encrypted: give it without its passphrase "
-            "(openssl pkey -in FILE -out NEW-FILE)"
-        ) from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise ConfigurationError(
-            f"{path} holds no private key in PEM form that can be used: it should begin with "
-            "-----BEGIN"
-        ) from error
+    key = read_key(path)
     if not isinstance(key, _Key):
         raise ConfigurationError(f"the private key {path} is neither RSA nor on an elliptic curve")
     return key

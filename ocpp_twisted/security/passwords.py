@@ -21,7 +21,7 @@ from hmac import compare_digest
 from threading import Thread
 from typing import Any, NamedTuple, TypeVar
 
-from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.python.threadpool import ThreadPool
 
 from ocpp_twisted.security.handshake import Refused

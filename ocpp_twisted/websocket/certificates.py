@@ -1,19 +1,19 @@
 """The files that TLS needs: certificates with their keys, client CAs, CRLs; and a certificate for
 development that is made on the spot.
 
-Imports cryptography and the errors. What is wrong with a file is told in a sentence.
+Imports cryptography, the errors and how PEM files are read.
 """
 
 from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from ocpp_twisted.errors import ConfigurationError
+from ocpp_twisted.security.pem import read, read_key
 from ocpp_twisted.writable import obstacle
 
 __all__ = [
@@ -37,8 +38,6 @@ __all__ = [
 
 _LIFETIME = timedelta(days=365)
 _PEM_CRL = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
-
-_Parsed = TypeVar("_Parsed")
 
 #: See `plain`.
 PlainName = tuple[frozenset[tuple[str, str]], ...]
@@ -103,21 +102,18 @@ def load_tls(files: TLSFiles) -> Loaded:
     ends: dict[Path, datetime] = {}
     pairs = []
     for path, key_path in files.pairs:
-        own, names = _read(path, "certificate", _own)
-        key = _read(
-            key_path, "private key", lambda data: serialization.load_pem_private_key(data, None)
-        )
-        pairs.append(Pair(path, key_path, key, names))
+        own, names = read(path, "certificate", _own)
+        pairs.append(Pair(path, key_path, read_key(key_path), names))
         ends[path] = own.not_valid_after_utc
     cas = []
     for path in files.client_cas:
-        found = _read(path, "certificate", x509.load_pem_x509_certificates)
+        found = read(path, "certificate", x509.load_pem_x509_certificates)
         ends[path] = min(each.not_valid_after_utc for each in found)
         cas += found
     revoked: dict[PlainName, frozenset[int]] = {}
     crls_end: dict[Path, datetime] = {}
     for path in files.crls:
-        for crl in _read(path, "CRL", _crls):
+        for crl in read(path, "CRL", _crls):
             _check_crl(crl, path, cas)
             serials = frozenset(each.serial_number for each in crl)
             issuer = plain(crl.issuer)
@@ -182,22 +178,6 @@ def _cannot_keep(directory: Path, reason: object) -> ConfigurationError:
         f"cannot keep a development certificate in {directory}: {reason}; "
         "choose another --data-dir, or give --tls-cert and --tls-key"
     )
-
-
-def _read(path: Path, what: str, parse: Callable[[bytes], _Parsed]) -> _Parsed:
-    try:
-        return parse(path.read_bytes())
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the {what} {path}: {error.strerror}") from error
-    except TypeError as error:  # what cryptography says of a key with a passphrase
-        raise ConfigurationError(
-            f"the {what} {path} is encrypted: give it without its passphrase "
-            "(openssl pkey -in FILE -out NEW-FILE)"
-        ) from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise ConfigurationError(
-            f"{path} holds no {what} in PEM form that can be used: it should begin with -----BEGIN"
-        ) from error
 
 
 def _own(data: bytes) -> tuple[x509.Certificate, frozenset[str]]:

@@ -163,7 +163,9 @@ class PasswordTests(DoorTestCase):
     def test_it_goes_away_meanwhile(self) -> None:
         self.enter()
         forgotten = []
-        self.door = Doorkeeper(self.records, Passwords(lambda job, whose: Deferred(forgotten.append)))
+        self.door = Doorkeeper(
+            self.records, Passwords(lambda job, whose: Deferred(forgotten.append))
+        )
         asked = self.asks(BASIC, basic("CP1", KEY))
         asked.cancel()
         self.failureResultOf(asked, CancelledError)

@@ -210,9 +210,7 @@ class LineTests(TurnstileTestCase):
 class SecureTests(TurnstileTestCase):
     """Over TLS nobody can be told anything before TLS has cost its price."""
 
-    options = WebSocketOptions(
-        max_handshakes=1, max_connections=40, max_connections_per_address=40
-    )
+    options = WebSocketOptions(max_handshakes=1, max_connections=40, max_connections_per_address=40)
     secure = True
 
     def test_who_is_too_many_is_hung_up_on(self) -> None:
