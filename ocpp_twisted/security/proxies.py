@@ -71,6 +71,16 @@ class Proxies:
         ip = getattr(ip, "ipv4_mapped", None) or ip
         return any(ip in each for each in self.networks)
 
+    def tell_identity_twice(self, head: bytes) -> bool:
+        """Whether the identity header stands more than once in the head of a request.
+
+        A proxy that adds its own to that of the client, instead of replacing it, must not let the
+        client choose who it is.
+        """
+        if not self.identity_header:
+            return False
+        return head.lower().count(f"\n{self.identity_header.lower()}:".encode()) > 1
+
     def forwarded(self, address: IAddress, headers: Mapping[str, str]) -> Forwarded:
         """What is known of a handshake's origin.
 

@@ -129,6 +129,8 @@ class OCPPServerProtocol(FastPath, Bounded, WebSocketServerProtocol):
             self.failHandshake("the request is too long", 431)
         elif end and _AMBIGUOUS.search(head):
             self.failHandshake("a header is folded, or its lines do not end where they should")
+        elif self.factory.options.proxies.tell_identity_twice(head):
+            self.failHandshake("the header with the names in a certificate stands there twice")
         else:
             super().processHandshake()
 

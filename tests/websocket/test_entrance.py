@@ -113,6 +113,13 @@ class AtOnceTests(DoorTestCase):
         self.assertEqual((asked.names, asked.peer), (["CP1"], "198.51.100.7"))
         self.assertEqual(self.system.charge_points[Identity("CP1")].peer, "198.51.100.7")
 
+    def test_a_name_that_a_proxy_has_only_added(self) -> None:
+        proxies = Proxies(networks=[network("192.168.1.1")], identity_header="X-Name")
+        cp1 = self.peer(proxies=proxies)
+        cp1.sends(request(extra=["x-name: CP1", "X-Name: CP2"]))
+        self.assertTrue(cp1.receives().startswith(b"HTTP/1.1 400 "))
+        self.assertEqual(self.door.asked, [])
+
     def test_profiles_with_tls_without_it(self) -> None:
         self.peer()
         for profile in (SecurityProfile.TLS_BASIC, SecurityProfile.CLIENT_CERTIFICATE):
