@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.client import Agent
 from zope.interface import implementer
 
@@ -279,12 +280,17 @@ class LocalPlugin(
         return LocalAuthority(Path(certificate), Path(key), directory / "ca-crl.pem", **options)
 
     def _every(self, seconds: float, function: Callable[[], Any]) -> None:
-        loop = LoopingCall(function)
-        loop.start(seconds).addErrback(
-            lambda failure: _log.failure(
-                "plug-in local has stopped doing {what}", failure=failure, what=function.__name__
+        def failed(failure: Failure) -> None:
+            _log.failure(
+                "plug-in local: {what} has failed, and is tried again in {seconds} seconds",
+                failure=failure,
+                what=function.__name__,
+                seconds=int(seconds),
             )
-        )
+
+        # A disk that is full for a moment must not end it for good.
+        loop = LoopingCall(lambda: maybeDeferred(function).addErrback(failed))
+        loop.start(seconds)
         self._looping.append(loop)
 
     def stop(self) -> Deferred[None] | None:

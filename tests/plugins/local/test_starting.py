@@ -20,6 +20,7 @@ from ocpp_twisted.central_system import CentralSystem
 from ocpp_twisted.errors import ConfigurationError, RecordsUnavailable
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.plugins.local import LocalPlugin
+from ocpp_twisted.plugins.local import plugin as local_plugin
 from ocpp_twisted.plugins.local.store import database, writer
 from ocpp_twisted.plugins.local.store.database import open_database
 from tests.plugins.local.databases import POSTGRES, empty_url
@@ -123,6 +124,25 @@ class SQLiteTests(StartingCase):
             ConfigurationError, LocalPlugin().start, None, {"store": self.url}
         )
         self.assertIn("cannot be opened", str(error))
+
+
+class FailingTests(TestCase):
+    timeout = 20
+
+    async def test_what_has_failed_is_tried_again(self) -> None:
+        times = []
+
+        class Failing(LocalPlugin):
+            def heed_rejected(self) -> None:
+                times.append(1)
+                raise OSError("the disk is full")
+
+        self.patch(local_plugin, "_REJECTED_EVERY", 0.01)
+        plugin = Failing()
+        plugin.start(None, {"store": empty_url(Path(self.mktemp()))})
+        self.addCleanup(lambda: plugin.stop())
+        await until(lambda: len(times) > 2, reactor)
+        self.assertGreater(len(self.flushLoggedErrors(OSError)), 1)
 
 
 class PostgreSQLTests(StartingCase):
