@@ -53,7 +53,7 @@ class Proxies:
 
     :ivar networks: where they connect from; empty for none.
     :ivar identity_header: the header in which they tell the names of a certificate that they have
-        verified: the common name, or several names with commas between; empty if they tell none.
+        verified: its common name, commas and all; empty if they tell none.
         They must remove it from what clients send.
     """
 
@@ -92,7 +92,7 @@ class Proxies:
             return Forwarded(_text(address), host)
         names = None
         if self.identity_header and (told := headers.get(self.identity_header.lower())):
-            names = [name.strip() for name in told.split(",")]
+            names = [told.strip()]
         origin = self._origin(headers)
         return Forwarded(origin or _text(address), origin or host, names, True)
 

@@ -26,7 +26,7 @@ class ProxiesTests(SynchronousTestCase):
         headers = {"x-forwarded-for": "198.51.100.1", "x-client-name": "CP1, cp1.example"}
         self.assertEqual(
             self.proxies.forwarded(PROXY, headers),
-            Forwarded("198.51.100.1", "198.51.100.1", ["CP1", "cp1.example"], True),
+            Forwarded("198.51.100.1", "198.51.100.1", ["CP1, cp1.example"], True),
         )
 
     def test_the_address_that_our_own_proxy_saw_counts(self) -> None:
