@@ -14,7 +14,11 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from twisted.cred.checkers import ICredentialsChecker, InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.checkers import (
+    FilePasswordDB,
+    ICredentialsChecker,
+    InMemoryUsernamePasswordDatabaseDontUse,
+)
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.strcred import InvalidAuthType, makeChecker
 from twisted.internet.endpoints import serverFromString
@@ -110,6 +114,12 @@ def _checker(text: str) -> ICredentialsChecker:
         ) from None
     if IUsernamePassword not in checker.credentialInterfaces:
         raise ValueError(f"{kind} checks no user names and passwords: see --help-auth")
+    if isinstance(checker, FilePasswordDB):
+        try:  # Twisted opens it when the first charge point comes
+            with open(checker.filename, "rb"):
+                pass
+        except OSError as error:
+            raise ValueError(f"cannot read {checker.filename}: {error.strerror}") from None
     if isinstance(checker, InMemoryUsernamePasswordDatabaseDontUse):
         users: Any = checker.users  # Twisted makes it of texts, and credentials are bytes
         checker.users = {name.encode(): word.encode() for name, word in users.items()}
@@ -234,10 +244,12 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             "number).",
             check=Binding.parse,
             default="exact",
+            needs=("tls-client-ca", "proxy-identity-header"),
         ),
         "client-certificate-organization": Option(
             help="Whose client certificates are good: the O in them. [default: anybody's]",
             several=True,
+            needs=("tls-client-ca", "proxy-identity-header"),
         ),
         "security-profile": Option(
             help="How charge points prove who they are: 0 not at all, 1 by password on --ws, 2 by "
@@ -252,11 +264,13 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             "(--help-auth). Asked in their order.",
             check=_checker,
             several=True,
+            needs=("security-profile",),
         ),
         "hide-unknown": Option(
             help="With a security profile from 1 on, give a charge point that is not known the "
             "answer to a wrong password or certificate, instead of 404.",
             types=_FLAG,
+            needs=("security-profile",),
         ),
         "proxy": Option(
             help="Address or network (10.0.0.0/8) of proxies: X-Forwarded-For and "

@@ -183,7 +183,8 @@ class AuthTests(OptionsTestCase):
         path = self.mktemp()
         Path(path).write_text("CP1:secret")
         settings = self.parse(
-            "--ws=0", "--auth", "memory:CP1:a", f"--auth=file:{path}", "--auth=unix"
+            *("--ws=0", "--security-profile=1"),
+            *("--auth", "memory:CP1:a", f"--auth=file:{path}", "--auth=unix"),
         )
         names = [type(checker).__name__ for checker in settings.auth]
         self.assertEqual(
@@ -191,13 +192,21 @@ class AuthTests(OptionsTestCase):
         )
         self.assertFalse(settings.hide_unknown)
 
+    def test_without_a_security_profile(self) -> None:
+        for option in ("--auth=unix", "--hide-unknown"):
+            self.assertIn(
+                f"{option.split('=')[0]} is for --security-profile: add --security-profile",
+                self.refused("--ws=0", option),
+            )
+
     def test_what_is_none(self) -> None:
         for given, sentence in (
             ("nothing:secret", "there is no 'nothing': --help-auth lists what there is"),
             ("memory:secret", "memory cannot be used so: see --help-auth-type memory"),
             ("anonymous", "anonymous checks no user names and passwords: see --help-auth"),
+            ("file:/nowhere/words", "cannot read /nowhere/words: No such file or directory"),
         ):
-            told = self.refused("--ws=0", f"--auth={given}")
+            told = self.refused("--ws=0", "--security-profile=1", f"--auth={given}")
             self.assertIn(sentence, told)
             self.assertNotIn("secret", told)
 
@@ -273,15 +282,21 @@ class RefusedTests(OptionsTestCase):
         self.assertEqual(options.tls.crls, [Path("c")])
         self.assertEqual(options.binding, Binding())
         binding = self.parse(
-            "--wss=0",
+            *("--wss=0", "--tls-client-ca=a"),
             "--client-certificate-id=suffix=.cp.example",
             "--client-certificate-organization=Acme, Inc.",
         ).binding
         self.assertEqual(binding, Binding("suffix", ".cp.example", ("Acme, Inc.",)))
         self.assertIn(
             "--client-certificate-id: 'cn' is not one of",
-            self.refused("--wss=0", "--client-certificate-id=cn"),
+            self.refused("--wss=0", "--tls-client-ca=a", "--client-certificate-id=cn"),
         )
+        for option in ("--client-certificate-id=serial", "--client-certificate-organization=Acme"):
+            self.assertIn(
+                f"{option.split('=')[0]} is for --tls-client-ca: add --tls-client-ca",
+                self.refused("--wss=0", option),
+            )
+            self.parse("--ws=0", "--proxy=10.0.0.1", "--proxy-identity-header=X", option)
 
     def test_several_certificates_and_old_charge_points(self) -> None:
         pairs = ("--tls-cert=a", "--tls-key=b", "--tls-cert=c", "--tls-key=d")
