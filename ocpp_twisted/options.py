@@ -116,7 +116,7 @@ def _checker(text: str) -> ICredentialsChecker:
         raise ValueError(f"{kind} checks no user names and passwords: see --help-auth")
     if isinstance(checker, FilePasswordDB):
         try:  # Twisted opens it when the first charge point comes
-            with open(checker.filename, "rb"):
+            with Path(checker.filename).open("rb"):
                 pass
         except OSError as error:
             raise ValueError(f"cannot read {checker.filename}: {error.strerror}") from None

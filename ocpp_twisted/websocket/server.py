@@ -13,7 +13,9 @@ from typing import Any
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.util import encode_truncate
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from OpenSSL import SSL
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
@@ -104,6 +106,12 @@ class OCPPServerProtocol(FastPath, Bounded, WebSocketServerProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The socket has gone."""
+        if isinstance(reason.value, SSL.Error):
+            # Autobahn logs this as an error of ours, once for each that a stranger makes.
+            queue = reason.value.args[0] if reason.value.args else None
+            text = queue[0][-1] if isinstance(queue, list) and queue else reason.value
+            self.wasNotCleanReason = self.wasNotCleanReason or f"TLS broke: {text}"
+            reason = Failure(ConnectionLost())
         super().connectionLost(reason)
         if self._decision is not None:
             self._decision.cancel()

@@ -6,11 +6,13 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+from OpenSSL import SSL
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail, inlineCallbacks
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import Clock
-from twisted.logger import capturedLogs
+from twisted.logger import LogLevel, capturedLogs, formatEvent
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
@@ -127,6 +129,23 @@ class AtOnceTests(DoorTestCase):
             cp1.sends(request())
             self.assertTrue(cp1.receives().startswith(b"HTTP/1.1 403 Forbidden\r\n"))
             self.assertEqual(self.door.asked, [])
+
+
+class BrokenTLSTests(DoorTestCase):
+    def test_it_is_told_once_and_as_the_end_of_a_connection(self) -> None:
+        """A charge point that breaks TLS is no error of ours, and has one line as others have."""
+        alert = SSL.Error([("SSL routines", "", "tls alert handshake failure")])
+        for broken, text in (
+            (alert, "TLS broke: tls alert handshake failure"),
+            (SSL.SysCallError(-1, "Unexpected EOF"), "TLS broke: (-1, 'Unexpected EOF')"),
+        ):
+            cp1 = self.peer()
+            cp1.upgrades()
+            with capturedLogs() as logs:
+                cp1.protocol.connectionLost(Failure(broken))
+            self.assertEqual([each for each in logs if each["log_level"] > LogLevel.info], [])
+            (ended,) = [each for each in logs if each["log_level"] is LogLevel.info]
+            self.assertIn(text, formatEvent(ended))
 
 
 class LaterTests(DoorTestCase):
