@@ -388,10 +388,11 @@ def _misfit(
         return ""
     if not value["proxy"]:
         return "needs TLS (or a --proxy that ends it)"
-    if description.startswith("haproxy:"):
-        return "needs TLS, and the PROXY protocol does not say that a proxy has ended it"
-    if profile == SecurityProfile.CLIENT_CERTIFICATE and not value["proxy-identity-header"]:
-        return "needs TLS (or a --proxy that tells its certificates: --proxy-identity-header)"
+    if profile == SecurityProfile.CLIENT_CERTIFICATE:
+        if description.startswith("haproxy:"):
+            return "needs a client certificate, of which the PROXY protocol says nothing"
+        if not value["proxy-identity-header"]:
+            return "needs TLS (or a --proxy that tells its certificates: --proxy-identity-header)"
     return ""
 
 

@@ -93,7 +93,7 @@ class AcceptedTests(OptionsTestCase):
         self.assertEqual([settings.security_profile(*each) for each in listeners], [1, 0, 3])
         proxied = ("--ws=9000", "--proxy=10.0.0.1", "--proxy-identity-header=X-Name")
         self.parse(*proxied, "--security-profile=3")
-        self.parse("--ws=haproxy:tcp:9000", "--proxy=10.0.0.1", "--security-profile=1")
+        self.parse("--ws=haproxy:tcp:9000", "--proxy=10.0.0.1", "--security-profile=2")
 
     def test_records(self) -> None:
         settings = self.parse("--ws=0", "--store=a", "--authorize=open", "--charge-points=known")
@@ -358,12 +358,12 @@ class RefusedTests(OptionsTestCase):
             (["--security-profile=2"], "profile 2 needs TLS (or a --proxy that ends it), and"),
             (["--wss=9443", "--security-profile=1"], "profile 1 is without TLS, and --wss tcp"),
             (["--proxy=10.0.0.5", "--security-profile=3"], "--proxy-identity-header), and --ws"),
-            (
-                ["--proxy=10.0.0.5", "--ws=haproxy:tcp:9001", "--security-profile=2"],
-                "the PROXY protocol does not say that a proxy has ended it, and --ws haproxy:",
-            ),
         ):
             self.assertIn(sentence, self.refused("--ws=9000", *arguments))
+        self.assertIn(
+            "profile 3 needs a client certificate, of which the PROXY protocol says nothing",
+            self.refused("--ws=haproxy:tcp:1", "--proxy=10.0.0.1", "--security-profile=3"),
+        )
 
     def test_what_is_no_proxy(self) -> None:
         for arguments, sentence in (

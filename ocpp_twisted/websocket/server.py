@@ -26,6 +26,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.logger import Logger
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -175,7 +176,9 @@ class OCPPServerProtocol(FastPath, Bounded, WebSocketServerProtocol):
         self.peer = forwarded.peer
         self.count_address(forwarded.host)
         secure = ISSLTransport.providedBy(self.transport)
-        if self.security_profile > SecurityProfile.BASIC and not secure and not forwarded.proxied:
+        # With the PROXY protocol the address is the charge point's; `listen` has seen the proxy's.
+        proxied = forwarded.proxied or isinstance(self.transport, HAProxyProtocolWrapper)
+        if self.security_profile > SecurityProfile.BASIC and not secure and not proxied:
             raise Refused(403, "come over TLS")
         if options.doorkeeper is None:
             return None

@@ -218,12 +218,17 @@ class ProxyProtocolTests(TestCase):
     """The PROXY protocol before WS and WSS, over real sockets."""
 
     @inlineCallbacks
-    def listens(self, trusted: str = "127.0.0.1", tls: bool = False) -> Any:
+    def listens(
+        self,
+        trusted: str = "127.0.0.1",
+        tls: bool = False,
+        profile: SecurityProfile = SecurityProfile.NONE,
+    ) -> Any:
         self.system = CentralSystem([], reactor)
         proxies = Proxies(networks=[network(trusted)])
         inside = OCPPServerFactory(self.system, reactor, WebSocketOptions(proxies=proxies))
         self.addCleanup(inside.drop_all)
-        factory: Any = Entrance(inside, SecurityProfile.NONE)
+        factory: Any = Entrance(inside, profile)
         if tls:
             files = development_certificate(Path(self.mktemp()))
             factory = TLSFactory(server_context(*files), False, factory)
@@ -232,8 +237,8 @@ class ProxyProtocolTests(TestCase):
         return port.getHost().port
 
     @inlineCallbacks
-    def comes(self, header: bytes, tls: bool = False) -> Any:
-        port = yield self.listens(tls=tls)
+    def comes(self, header: bytes, tls: bool = False, **more: Any) -> Any:
+        port = yield self.listens(tls=tls, **more)
         client = yield connect(reactor, port)
         client.transport.write(header)
         if tls:
@@ -260,6 +265,12 @@ class ProxyProtocolTests(TestCase):
     @inlineCallbacks
     def test_before_tls(self) -> Any:
         self.assertEqual((yield self.comes(V2, tls=True)), "198.51.100.9:1234")
+
+    @inlineCallbacks
+    def test_a_proxy_that_ends_tls(self) -> Any:
+        """Who comes through it comes over TLS, as its header says nothing of that."""
+        peer = yield self.comes(V2, profile=SecurityProfile.TLS_BASIC)
+        self.assertEqual(peer, "198.51.100.9:1234")
 
     @inlineCallbacks
     def test_without_it_nothing_is_read(self) -> Any:
