@@ -249,7 +249,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "client-certificate-organization": Option(
             help="Whose client certificates are good: the O in them. [default: anybody's]",
             several=True,
-            needs=("tls-client-ca", "proxy-identity-header"),
+            needs=("tls-client-ca",),
         ),
         "security-profile": Option(
             help="How charge points prove who they are: 0 not at all, 1 by password on --ws, 2 by "

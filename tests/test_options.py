@@ -296,7 +296,12 @@ class RefusedTests(OptionsTestCase):
                 f"{option.split('=')[0]} is for --tls-client-ca: add --tls-client-ca",
                 self.refused("--wss=0", option),
             )
-            self.parse("--ws=0", "--proxy=10.0.0.1", "--proxy-identity-header=X", option)
+        proxy = ("--ws=0", "--proxy=10.0.0.1", "--proxy-identity-header=X")
+        self.parse(*proxy, "--client-certificate-id=serial")
+        self.assertIn(
+            "is for --tls-client-ca",  # a proxy tells no organization, so nobody would come in
+            self.refused(*proxy, "--client-certificate-organization=Acme"),
+        )
 
     def test_several_certificates_and_old_charge_points(self) -> None:
         pairs = ("--tls-cert=a", "--tls-key=b", "--tls-cert=c", "--tls-key=d")
