@@ -84,7 +84,9 @@ def read_csr(text: str) -> x509.CertificateSigningRequest:
             csr = x509.load_der_x509_csr(bytes.fromhex(text))
         key = csr.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise CertificateRefused(f"the CSR cannot be read: {error}") from error
+        raise CertificateRefused(
+            "the CSR cannot be read: it is neither PEM nor DER in hexadecimal digits, or broken"
+        ) from error
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size not in _RSA_BITS:
             raise CertificateRefused(

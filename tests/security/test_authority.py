@@ -39,7 +39,9 @@ class CSRs(SynchronousTestCase):
 
     def test_no_csr(self) -> None:
         for text in ("", "CSR", "00" * 99, pem(csr())[:-200], "-----BEGIN"):
-            self.assertIn("cannot be read", self.refused(text))
+            told = self.refused(text)
+            self.assertIn("cannot be read: it is neither PEM", told)
+            self.assertNotIn("http", told)
 
     def test_weak_keys(self) -> None:
         """A00.FR.502 and 503."""
