@@ -62,6 +62,7 @@ class Answering:
         "_state",
         "_taking_held",
         "_transport",
+        "message_id",
     )
 
     def __init__(
@@ -89,6 +90,8 @@ class Answering:
         self._held: list[CallReceived] = []
         self._taking_held = False
         self._paused = False
+        #: See `IChargePoint.message_id`.
+        self.message_id = ""
 
     # -- for the other half -------------------------------------------------------------------
 
@@ -131,6 +134,7 @@ class Answering:
             text = f"{event.action.name} is not supported here"
             self._refuse(event, CallFault(ErrorCode.NOT_SUPPORTED, text))
             return
+        self.message_id = event.message_id
         try:
             outcome = route.request(charge_point, event.request)
         except (Exception, CancelledError):

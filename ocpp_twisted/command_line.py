@@ -24,7 +24,7 @@ from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.logs import LogOptions, under_twistd
 from ocpp_twisted.options import OPTIONS, Option
 
-__all__ = ["Options"]
+__all__ = ["Options", "taker"]
 
 
 def _install_reactor() -> None:
@@ -116,25 +116,25 @@ class Options(usage.Options, AuthOptionMixin):
             raise SystemExit(0)
 
 
-def _taker(name: str, option: Option) -> Callable[..., None]:
-    """The method with which `usage.Options` takes an option."""
+def taker(name: str, option: Option) -> Callable[..., None]:
+    """The method with which `usage.Options` takes an option into its dictionary ``given``."""
 
-    def take(self: Options, text: str) -> None:
+    def take(self: Any, text: str) -> None:
         before = self.given[name].texts if option.several and name in self.given else ()
         self.given[name] = Given(f"--{name}", [*before, text])
 
-    def take_flag(self: Options) -> None:
+    def take_flag(self: Any) -> None:
         self.given[name] = Given(f"--{name}", ["True"])
 
-    taker: Any = take_flag if option.is_flag else take
+    method: Any = take_flag if option.is_flag else take
     again = " Repeatable." if option.several else ""
     default = f" [default: {option.default}]" if option.default is not None else ""
-    taker.__doc__ = option.help + again + default
-    return taker  # type: ignore[no-any-return]
+    method.__doc__ = option.help + again + default
+    return method  # type: ignore[no-any-return]
 
 
 for _name, _option in OPTIONS.items():
-    _method = _taker(_name, _option)
+    _method = taker(_name, _option)
     setattr(Options, "opt_" + _name.replace("-", "_"), _method)
     if _option.short:
         setattr(Options, f"opt_{_option.short}", _method)

@@ -37,7 +37,7 @@ from ocpp_twisted.websocket.certificates import TLSFiles
 from ocpp_twisted.websocket.server import WebSocketOptions
 from ocpp_twisted.websocket.urls import DEFAULT_TEMPLATES, Templates
 
-__all__ = ["Document", "Given", "Settings", "load", "make", "read"]
+__all__ = ["Document", "Given", "Settings", "load", "make", "read", "value_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,9 +236,9 @@ def make(
     given = {**document.given, **command_line}
     value = {}
     for name, option in OPTIONS.items():
-        value[name] = _value(name, option, None)
+        value[name] = value_of(option, None)
         with wrong.collect():
-            value[name] = _value(name, option, given.get(name))
+            value[name] = value_of(option, given.get(name))
     _check_together(given, wrong, listening)
     security_profiles = _security_profiles(value, wrong)
     if action_plugins is None:
@@ -251,6 +251,8 @@ def make(
             names = [*names, "http"]
         active_plugins = _chosen(IActiveCallPlugin, "active-plugin", names, wrong)
     plugins = [*action_plugins, *active_plugins]
+    if value["nats"] and all(plugin.name != "nats" for plugin in plugins):
+        wrong.add("--nats is for the plug-in nats: add --action-plugin nats")
     directory = value["data-dir"] or data_directory()
     _check_authority(value, wrong)
     if value["store"] is None:
@@ -314,7 +316,11 @@ def make(
     )
 
 
-def _value(name: str, option: Option, given: Given | None) -> Any:
+def value_of(option: Option, given: Given | None) -> Any:
+    """The value of an option: what is given, else its default.
+
+    :raises ConfigurationError: if it is wrong.
+    """
     if option.is_flag:
         return given is not None
     if given is None or not given.texts:

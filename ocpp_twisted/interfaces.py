@@ -154,6 +154,10 @@ class IChargePoint(Interface):
         "(1.6 security whitepaper, A00)."
     )
     connected = Attribute("Whether messages can be sent over this connection (bool).")
+    message_id = Attribute(
+        "The message id of its CALL (str) while a request handler is called for it; handlers that "
+        "go on later keep it themselves. A retry has the same one."
+    )
     registration = Attribute(
         "The answer to its last BootNotification (`ocpp_twisted.registration.Status`), which may "
         "have come over an earlier connection."

@@ -138,6 +138,20 @@ def _origin(text: str) -> str:
     return text
 
 
+def _nats_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("nats", "tls", "ws", "wss") or not parts.hostname:
+        raise ValueError(f"{text!r} is no NATS server: write it like nats://HOST:4222")
+    return text
+
+
+def _route(text: str) -> tuple[str, str]:
+    action, _, group = text.partition("=")
+    if not action or not group:
+        raise ValueError(f"{text!r} is no route: write ACTION=GROUP, for example Authorize=tags")
+    return action, group
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -423,6 +437,95 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             check=_responder,
             several=True,
             plugin=(RECORDS, "ocsp_responders"),
+        ),
+        "nats": Option(
+            help="A NATS server, nats://HOST:4222, for the plug-in nats and for workers "
+            "(docs/distributed.md).",
+            check=_nats_url,
+            several=True,
+            plugin=("nats", "servers"),
+        ),
+        "nats-creds": Option(
+            help="File with the credentials of a NATS user (.creds).",
+            check=Path,
+            plugin=("nats", "credentials"),
+        ),
+        "nats-token-file": Option(
+            help="File that holds a token for --nats.", check=Path, plugin=("nats", "token")
+        ),
+        "nats-tls-ca": Option(
+            help="PEM file: who signs the certificates of --nats tls://HOST. [default: whom the "
+            "system trusts]",
+            check=Path,
+            plugin=("nats", "tls_ca"),
+        ),
+        "nats-tls-cert": Option(
+            help="PEM file: the certificate that is shown to --nats.",
+            check=Path,
+            plugin=("nats", "tls_cert"),
+        ),
+        "nats-tls-key": Option(
+            help="PEM file: the private key of --nats-tls-cert.",
+            check=Path,
+            plugin=("nats", "tls_key"),
+        ),
+        "nats-reconnect-wait": Option(
+            help="Seconds between two attempts to connect to a NATS server.",
+            check=_seconds_not_0,
+            types=_NUMBER,
+            default="1",
+            plugin=("nats", "reconnect_wait"),
+        ),
+        "nats-ping-interval": Option(
+            help="Seconds between pings to the NATS server; one that does not answer two of them "
+            "is left for another one.",
+            check=_seconds_not_0,
+            types=_NUMBER,
+            default="5",
+            plugin=("nats", "ping_interval"),
+        ),
+        "nats-prefix": Option(
+            help="What the subjects in NATS begin with; systems with different ones do not know "
+            "of each other.",
+            default="ocpp",
+            plugin=("nats", "prefix"),
+        ),
+        "nats-patience": Option(
+            help="Seconds that a worker has to answer; then the charge point is told to try again.",
+            check=_seconds_not_0,
+            types=_NUMBER,
+            default="20",
+            plugin=("nats", "patience"),
+        ),
+        "nats-limit": Option(
+            help="How many messages of charge points may wait for workers at a gateway, or be "
+            "worked on by a worker.",
+            check=_whole("messages"),
+            types=_NUMBER,
+            default="10000",
+            plugin=("nats", "limit"),
+        ),
+        "nats-route": Option(
+            help="ACTION=GROUP: let another group of workers answer an action.",
+            check=_route,
+            several=True,
+            plugin=("nats", "routes"),
+        ),
+        "nats-heartbeat": Option(
+            help="Let the gateway answer Heartbeat itself, and not a worker.",
+            types=_FLAG,
+            plugin=("nats", "heartbeat"),
+        ),
+        "group": Option(
+            help="The group of workers: the one that a worker belongs to, or that a gateway gives "
+            "all to that no --nats-route gives to another.",
+            default="workers",
+            plugin=("nats", "group"),
+        ),
+        "node": Option(
+            help="The name of this process among those that share a --nats-prefix. [default: the "
+            "machine's name and the process id]",
+            plugin=("nats", "node"),
         ),
         "call-timeout": Option(
             help="Seconds a charge point has to answer a call.",

@@ -62,7 +62,14 @@ from ocpp_twisted.websocket.server import Entrance, OCPPServerFactory
 from ocpp_twisted.websocket.tls import TLSFactory
 from ocpp_twisted.websocket.turnstile import Turnstile
 
-__all__ = ["Options", "Server", "Settings", "makeService"]
+__all__ = [
+    "Options",
+    "Server",
+    "Settings",
+    "end_with_failure",
+    "makeService",
+    "obey_signals",
+]
 
 _log = Logger()
 
@@ -377,7 +384,7 @@ class _TwistdServer(Server):
             parent.setComponent(ILogObserver, self._log)
 
     def startService(self) -> Deferred[None]:
-        self._reactor.callWhenRunning(_obey_signals, self._reactor, self.reload_tls)
+        self._reactor.callWhenRunning(obey_signals, self._reactor, self.reload_tls)
         return super().startService().addCallbacks(self._serves, self._failed)
 
     def stopService(self) -> Deferred[None]:
@@ -392,14 +399,7 @@ class _TwistdServer(Server):
     def _failed(self, failure: Failure) -> None:
         if not self.running:
             return  # stopped while it was starting
-        if failure.check(ConfigurationError):
-            _log.critical("{reason}", reason=failure.getErrorMessage())
-        else:
-            _log.failure("the server cannot start", failure=failure)
-        # twistd has no other way to end with this exit code. What was registered before this is
-        # not run; logs are flushed as they are written.
-        atexit.register(os._exit, 1)
-        self._reactor.callWhenRunning(self._reactor.stop)
+        end_with_failure(failure, self._reactor)
 
 
 def makeService(options: Options) -> Server:
@@ -415,7 +415,19 @@ def makeService(options: Options) -> Server:
         raise SystemExit(f"ocpp: {error}") from error
 
 
-def _obey_signals(reactor: Any, reload_tls: Callable[[], Any]) -> None:
+def end_with_failure(failure: Failure, reactor: Any) -> None:
+    """End a process of twistd that cannot start, with exit code 1 and a line in the log."""
+    if failure.check(ConfigurationError):
+        _log.critical("{reason}", reason=failure.getErrorMessage())
+    else:
+        _log.failure("it cannot start", failure=failure)
+    # twistd has no other way to end with this exit code. What was registered before this is
+    # not run; logs are flushed as they are written.
+    atexit.register(os._exit, 1)
+    reactor.callWhenRunning(reactor.stop)
+
+
+def obey_signals(reactor: Any, reload_tls: Callable[[], Any] = bool) -> None:
     """Stop on SIGTERM and SIGINT with exit code 0 (twistd's own handlers end with the signal).
 
     A second signal ends the process at once. SIGHUP reads the files for TLS again.

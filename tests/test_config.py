@@ -38,7 +38,7 @@ client-certificate-id = "serial"
 client-certificate-organization = "Acme"
 reuse-port = true
 data-dir = "data"
-action-plugin = "local"
+action-plugin = ["local", "nats"]
 active-plugin = []
 url-template = ["/a/{id}", "/b/{name}/{id}"]
 heartbeat-interval = 60
@@ -58,6 +58,21 @@ ocsp-responder = ["http://ocsp.example/v2g", "*"]
 http = 8080
 http-token-file = "token"
 http-cors = "https://depot.example"
+nats = ["nats://a:4222", "tls://b"]
+nats-creds = "nats.creds"
+nats-token-file = "/etc/nats-token"
+nats-tls-ca = "ca.pem"
+nats-tls-cert = "nats.pem"
+nats-tls-key = "nats-key.pem"
+nats-reconnect-wait = 0.5
+nats-ping-interval = 3
+nats-prefix = "my.ocpp"
+nats-patience = 10
+nats-limit = 500
+nats-route = ["Authorize=tags", "MeterValues=meters"]
+nats-heartbeat = true
+group = "rest"
+node = "gw1"
 call-timeout = 5
 ping-interval = 7.5
 ping-timeout = 8
@@ -143,7 +158,27 @@ class AcceptedTests(FileTestCase):
         self.assertEqual(settings.websocket.proxies.identity_header, "X-Client")
         self.assertTrue(settings.reuse_port)
         self.assertEqual(settings.data_directory, here / "data")
-        self.assertEqual([plugin.name for plugin in settings.action_plugins], ["local"])
+        self.assertEqual([plugin.name for plugin in settings.action_plugins], ["local", "nats"])
+        self.assertEqual(
+            settings.plugin_config.pop("nats"),
+            {
+                "servers": ["nats://a:4222", "tls://b"],
+                "credentials": here / "nats.creds",
+                "token": Path("/etc/nats-token"),
+                "tls_ca": here / "ca.pem",
+                "tls_cert": here / "nats.pem",
+                "tls_key": here / "nats-key.pem",
+                "reconnect_wait": 0.5,
+                "ping_interval": 3.0,
+                "prefix": "my.ocpp",
+                "patience": 10.0,
+                "limit": 500,
+                "routes": [("Authorize", "tags"), ("MeterValues", "meters")],
+                "heartbeat": True,
+                "group": "rest",
+                "node": "gw1",
+            },
+        )
         self.assertEqual([plugin.name for plugin in settings.active_plugins], ["http"])
         self.assertEqual(settings.websocket.templates.templates, ("/a/{id}", "/b/{name}/{id}"))
         self.assertEqual(settings.websocket.ping_interval, 7.5)

@@ -69,6 +69,7 @@ FLOORS = {
     "replay": 6,
     "service": 6,
     "testing": 6,
+    "worker_service": 6,
 }
 
 #: On the same floor, and still strangers.
@@ -101,6 +102,16 @@ KNOWN_TO_PLUGINS = {
     "v21",
     "ocppj.message",
     "recording.redaction",
+}
+
+#: What `plugins.nats` may know besides: it stands between a connection and its handlers.
+KNOWN_TO_NATS = {
+    "answering",
+    "registration",
+    "routing",
+    "ocppj.catalogue",
+    "ocppj.leniency",
+    "ocppj.times",
 }
 
 #: What sans-IO means for `ocppj`.
@@ -158,8 +169,14 @@ def broken_rules(module: str, imported: str) -> Iterator[str]:
         yield f"it goes up, from floor {FLOORS[part]} to floor {FLOORS[other]}"
     elif other in STRANGERS.get(part, ()):
         yield f"{part} knows an interface, not {other}"
-    elif part == "plugins" and not {other, ".".join(imported.split(".")[1:3])} & KNOWN_TO_PLUGINS:
+    elif part == "plugins" and not {other, ".".join(imported.split(".")[1:3])} & known_to(module):
         yield "plugins know interfaces and messages only"
+
+
+def known_to(module: str) -> set[str]:
+    """What a plug-in may know of the package."""
+    between = module.startswith(f"{PACKAGE}.plugins.nats")
+    return KNOWN_TO_PLUGINS | KNOWN_TO_NATS if between else KNOWN_TO_PLUGINS
 
 
 def no_floor(module: str) -> str:

@@ -392,6 +392,16 @@ class RefusedTests(OptionsTestCase):
             )
 
 
+class NatsTests(OptionsTestCase):
+    def test_what_is_refused(self) -> None:
+        for arguments, sentence in (
+            (("--nats=localhost",), "--nats: 'localhost' is no NATS server: write it like nats://"),
+            (("--nats-route=Authorize",), "'Authorize' is no route: write ACTION=GROUP"),
+            (("--nats=nats://a",), "--nats is for the plug-in nats: add --action-plugin nats"),
+        ):
+            self.assertIn(sentence, self.refused("--ws", "9000", *arguments))
+
+
 class PrintedTests(OptionsTestCase):
     def test_plugins(self) -> None:
         head, *rows = self.prints("--list-plugins").splitlines()

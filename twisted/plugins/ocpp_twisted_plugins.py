@@ -1,4 +1,4 @@
-"""What ocpp_twisted announces to Twisted: a command, reactors, and the built-in plug-ins."""
+"""What ocpp_twisted announces to Twisted: commands, reactors, and the built-in plug-ins."""
 
 from twisted.application.reactors import Reactor
 from twisted.application.service import ServiceMaker
@@ -13,6 +13,13 @@ ocpp = ServiceMaker(
     "ocpp",
 )
 
+ocpp_worker = ServiceMaker(
+    "OCPP worker",
+    "ocpp_twisted.worker_service",
+    "Runs action plug-ins for charge points that are connected to gateways, over NATS.",
+    "ocpp-worker",
+)
+
 epoll = Reactor(
     "ocpp", "ocpp_twisted.epoll_reactor", "The epoll reactor with a shorter way to each connection."
 )
@@ -24,3 +31,5 @@ uvloop = Reactor(
 local = PluginDeclaration("local", IActionPlugin, "ocpp_twisted.plugins.local:LocalPlugin")
 
 http = PluginDeclaration("http", IActiveCallPlugin, "ocpp_twisted.plugins.http:http_plugin")
+
+nats = PluginDeclaration("nats", IActionPlugin, "ocpp_twisted.plugins.nats:nats_plugin")

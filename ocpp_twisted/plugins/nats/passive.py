@@ -1,0 +1,349 @@
+"""The action plug-in of a gateway: each CALL of a charge point is answered by a worker over NATS.
+
+Imports the interfaces, the messages' base classes and its neighbours. A CALL that no worker answers
+in time gets InternalError, as from `local` when nothing can be kept: the charge point tries again,
+and nothing is made up. Where a CALL has been handled and only the answer was lost, it is handled
+twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ocpp_twisted.errors import CallFailed, CallFault, ConfigurationError, ErrorCode
+from ocpp_twisted.interfaces import (
+    AnsweredHandler,
+    DataTransferHandler,
+    IActionPlugin,
+    IActiveCaller,
+    IChargePoint,
+    IMeasured,
+    IReportsHealth,
+    RequestHandler,
+    ResponseHandler,
+)
+from ocpp_twisted.measuring import Counted
+from ocpp_twisted.ocppj.catalogue import Sender
+from ocpp_twisted.ocppj.message import Request, Response, Send
+from ocpp_twisted.plugins.nats.link import (
+    Link,
+    LinkError,
+    Message,
+    NoAnswer,
+    NoResponders,
+    TooLarge,
+    check_reactor,
+)
+from ocpp_twisted.plugins.nats.payloads import response_reader, write
+from ocpp_twisted.plugins.nats.settings import NatsSettings, settings_of
+from ocpp_twisted.plugins.nats.subjects import Subjects
+from ocpp_twisted.plugins.nats.wire import (
+    REGISTRATIONS,
+    Ended,
+    Offline,
+    Origin,
+    Result,
+    WireError,
+    headers_of,
+    read_answer,
+)
+from ocpp_twisted.versions import CATALOGUES
+
+__all__ = ["NatsPlugin"]
+
+_log = Logger()
+_encode = msgspec.json.Encoder().encode
+#: Answers that are not written yet, of which workers want to hear when they are.
+_MOST_UNWRITTEN = 1000
+#: Seconds in which the log tells once of what hinders.
+_TOLD_AGAIN = 60.0
+#: What hinders, by the error of the link.
+_HINDRANCES: Mapping[type[Exception], str] = {
+    NoResponders: "no worker",
+    NoAnswer: "no answer in time",
+    TooLarge: "too large",
+    WireError: "broken answer",
+}
+
+
+@implementer(IActionPlugin, IMeasured, IReportsHealth)
+class NatsPlugin:
+    """Lets workers answer charge points. Its configuration: `settings_of`.
+
+    :param reactor: the asyncio reactor.
+    """
+
+    name = "nats"
+    custom_actions: Mapping[str, Sequence[type[Request[Any]] | type[Send]]] = {}
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._link: Link | None = None
+        self._settings: NatsSettings | None = None
+        self._actions: set[str] = set()
+        #: (version, action) to the subject and the group.
+        self._to: dict[tuple[str, str], tuple[str, str]] = {}
+        self._open = 0
+        #: Who has an open CALL, and its CALLs that wait for that one's answer.
+        self._busy: dict[IChargePoint, deque[Callable[[], object]]] = {}
+        self._after: dict[int, tuple[Response, str]] = {}
+        self._outcomes: Counter[str] = Counter()
+        self._told: dict[str, float] = {}
+        #: Groups that nobody works for.
+        self._deserted: set[str] = set()
+
+    # -- its life -----------------------------------------------------------------------------
+
+    def start(self, caller: IActiveCaller, config: Mapping[str, Any]) -> None:
+        """See `IActionPlugin.start`. Whether NATS is there or not: it is looked for until it is.
+
+        :raises ConfigurationError: for an option that it does not know, or cannot use.
+        """
+        check_reactor(self._reactor, "ocpp")
+        settings = settings_of(config)
+        for action in settings.routes.keys() - self._actions:
+            raise ConfigurationError(
+                f"--nats-route {action}={settings.routes[action]}: charge points send no {action}"
+            )
+        self._settings = settings
+        self._link = Link(settings.link, self._reactor)
+        self._link.start()
+
+    def stop(self) -> Deferred[None] | None:
+        """See `IActionPlugin.stop`."""
+        return None if self._link is None else self._link.stop()
+
+    def trouble(self) -> str:
+        """See `IReportsHealth.trouble`."""
+        if self._link is None:
+            return "it has not been started"
+        if trouble := self._link.trouble():
+            return f"{trouble}; charge points try again"
+        if self._deserted:
+            groups = ", ".join(sorted(self._deserted))
+            return f"no worker of the group {groups} listens: start one; charge points try again"
+        return ""
+
+    def measures(self) -> list[Counted]:
+        """See `IMeasured.measures`."""
+        outcomes: dict[tuple[str, ...], float]
+        outcomes = {(outcome,): count for outcome, count in self._outcomes.items()}
+        text = "CALLs that were given to workers, by what came of them."
+        counted = Counted("ocpp_nats_calls_total", text, ("outcome",), outcomes)
+        return [counted, *(() if self._link is None else self._link.measures())]
+
+    # -- CALLs --------------------------------------------------------------------------------
+
+    def request_handler(self, version: str, action: str) -> RequestHandler | None:
+        """See `IActionPlugin.request_handler`: all that charge points may send."""
+        known = CATALOGUES[version].actions.get(action)
+        if known is not None and known.sent_by is Sender.CENTRAL_SYSTEM:
+            return None
+        self._actions.add(action)
+
+        def handle(charge_point: IChargePoint, request: Request[Any] | Send) -> Any:
+            return self._handle(charge_point, version, action, request)
+
+        return handle
+
+    def data_transfer_handlers(self) -> Mapping[Any, tuple[DataTransferHandler, Any]]:
+        """See `IActionPlugin.data_transfer_handlers`: none, the workers sort them out."""
+        return {}
+
+    def _handle(
+        self, charge_point: IChargePoint, version: str, action: str, request: Request[Any] | Send
+    ) -> Any:
+        link, settings = self._link, self._settings
+        assert link is not None
+        assert settings is not None
+        if action == "Heartbeat" and settings.heartbeat and isinstance(request, Request):
+            return request.RESPONSE(currentTime=datetime.now(UTC))
+        subject, group = self._to.get((version, action)) or self._subject(version, action)
+        headers = headers_of(self._origin(charge_point, action, charge_point.message_id))
+        payload = write(request)
+        if isinstance(request, Send):
+            return self._publish(subject, payload, headers)
+        if self._open >= settings.limit:
+            self._outcomes["too many"] += 1
+            raise _try_again("too many messages wait for workers")
+        self._open += 1
+        waiting = self._busy.get(charge_point)
+        if waiting is None:
+            self._busy[charge_point] = deque()
+            return self._ask(charge_point, type(request), group, subject, payload, headers)
+        # Charge points send one CALL at a time; those that do not still have them in their order.
+        answer: Deferred[Response] = Deferred()
+        waiting.append(
+            lambda: self._ask(
+                charge_point, type(request), group, subject, payload, headers
+            ).chainDeferred(answer)
+        )
+        return answer
+
+    def _ask(
+        self,
+        charge_point: IChargePoint,
+        kind: type[Request[Any]],
+        group: str,
+        subject: str,
+        payload: bytes,
+        headers: dict[str, str],
+    ) -> Deferred[Any]:
+        assert self._link is not None
+        assert self._settings is not None
+        seconds = self._settings.patience
+        asked: Deferred[Any]
+        asked = self._link.request(subject, payload, headers, timeout=seconds, again=True)
+        # One pair of callbacks: each costs, for each CALL.
+        return asked.addCallbacks(
+            self._answered,
+            self._unanswered,
+            callbackArgs=(charge_point, kind, group),
+            errbackArgs=(charge_point, group),
+        )
+
+    def _answered(
+        self, message: Message, charge_point: IChargePoint, kind: type[Request[Any]], group: str
+    ) -> Response:
+        self._next(charge_point)
+        self._deserted.discard(group)
+        try:
+            payload, after = read_answer(message.data, message.headers)
+            response = response_reader(kind)(payload)
+        except CallFault:
+            self._outcomes["refused"] += 1
+            raise
+        except (WireError, msgspec.MsgspecError, RecursionError) as error:
+            self._hindered(WireError(f"the answer of a worker to {kind.ACTION}: {error}"))
+            raise _try_again("no worker has answered") from error
+        self._outcomes["answered"] += 1
+        if after is not None:
+            self._after[id(response)] = response, after
+            if len(self._after) > _MOST_UNWRITTEN:
+                del self._after[next(iter(self._after))]
+        return response
+
+    def _unanswered(self, failure: Failure, charge_point: IChargePoint, group: str) -> Failure:
+        self._next(charge_point)
+        error = failure.value
+        if not isinstance(error, LinkError):
+            return failure  # it was cancelled
+        if isinstance(error, NoResponders):
+            self._deserted.add(group)
+        self._hindered(error)
+        text = str(error) if isinstance(error, TooLarge) else "no worker has answered"
+        raise _try_again(text) from error
+
+    def _next(self, charge_point: IChargePoint) -> None:
+        self._open -= 1
+        waiting = self._busy[charge_point]
+        if waiting:
+            waiting.popleft()()
+        else:
+            del self._busy[charge_point]
+
+    def _hindered(self, error: Exception) -> None:
+        """Something was not sent, or has no answer. Counted; the log tells now and then."""
+        outcome = _HINDRANCES.get(type(error), "disconnected")
+        self._outcomes[outcome] += 1
+        now = self._reactor.seconds()
+        if now >= self._told.get(outcome, now):
+            self._told[outcome] = now + _TOLD_AGAIN
+            _log.warn("messages for workers fail: {error}", error=error)
+
+    # -- what workers hear besides ------------------------------------------------------------
+
+    def answered_handler(self, version: str, action: str) -> AnsweredHandler | None:
+        """See `IActionPlugin.answered_handler`: the worker that has asked for it is told."""
+        return self._written
+
+    def _written(self, charge_point: IChargePoint, request: Any, response: Response) -> None:
+        _, subject = self._after.pop(id(response), (response, None))
+        if subject is not None:
+            self._publish(subject, b"", headers_of(self._origin(charge_point)))
+
+    def refused_handler(self, version: str, action: str) -> None:
+        """See `IActionPlugin.refused_handler`: workers are not told; the gateway's log says it."""
+
+    def response_handler(self, version: str, action: str) -> ResponseHandler | None:
+        """See `IActionPlugin.response_handler`: one worker of each group hears it."""
+
+        def tell(
+            charge_point: IChargePoint, request: Request[Any], outcome: Response | CallFailed
+        ) -> None:
+            if isinstance(outcome, Response):
+                result = Result(msgspec.Raw(write(request)), response=msgspec.Raw(write(outcome)))
+            else:
+                result = Result(msgspec.Raw(write(request)), error=Ended.of(outcome))
+            headers = headers_of(self._origin(charge_point, action))
+            for group in self._groups():
+                subject = self._subjects.result(group, version, action)
+                self._publish(subject, _encode(result), headers)
+
+        return tell
+
+    def charge_point_online(self, charge_point: IChargePoint) -> None:
+        """See `IActionPlugin.charge_point_online`: one worker of each group hears it."""
+        headers = headers_of(self._origin(charge_point))
+        for group in self._groups():
+            self._publish(self._subjects.online(group), b"{}", headers)
+
+    def charge_point_offline(self, charge_point: IChargePoint, reason: str, seconds: float) -> None:
+        """See `IActionPlugin.charge_point_offline`: one worker of each group hears it."""
+        headers = headers_of(self._origin(charge_point))
+        payload = _encode(Offline(reason, seconds))
+        for group in self._groups():
+            self._publish(self._subjects.offline(group), payload, headers)
+
+    def _publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> None:
+        """Send what nobody answers. It is lost if it cannot be sent now."""
+        assert self._link is not None
+        try:
+            self._link.publish(subject, payload, headers)
+        except LinkError as error:
+            self._hindered(error)
+
+    # -- what is often needed -----------------------------------------------------------------
+
+    @property
+    def _subjects(self) -> Subjects:
+        assert self._settings is not None
+        return self._settings.subjects
+
+    def _groups(self) -> Iterable[str]:
+        assert self._settings is not None
+        return {self._settings.group, *self._settings.routes.values()}
+
+    def _subject(self, version: str, action: str) -> tuple[str, str]:
+        assert self._settings is not None
+        group = self._settings.routes.get(action, self._settings.group)
+        found = self._to[version, action] = self._subjects.action(group, version, action), group
+        return found
+
+    def _origin(self, charge_point: IChargePoint, action: str = "", message_id: str = "") -> Origin:
+        assert self._settings is not None
+        identity = charge_point.identity
+        return Origin(
+            identity.id,
+            charge_point.version,
+            action,
+            message_id,
+            identity.name,
+            charge_point.peer,
+            REGISTRATIONS[charge_point.registration],
+            charge_point.security_profile,
+            self._settings.node,
+        )
+
+
+def _try_again(text: str) -> CallFault:
+    return CallFault(ErrorCode.INTERNAL_ERROR, f"{text}: try again later")
