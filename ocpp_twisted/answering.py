@@ -62,6 +62,7 @@ class Answering:
         "_state",
         "_taking_held",
         "_transport",
+        "_waits",
         "message_id",
     )
 
@@ -90,6 +91,8 @@ class Answering:
         self._held: list[CallReceived] = []
         self._taking_held = False
         self._paused = False
+        #: Whether it has to be known first what is remembered.
+        self._waits = False
         #: See `IChargePoint.message_id`.
         self.message_id = ""
 
@@ -115,6 +118,10 @@ class Answering:
 
     def _registered(self, status: str) -> None:
         """A BootNotification has been answered."""
+        raise NotImplementedError
+
+    def _changed(self) -> None:
+        """Something is remembered that outlives the connection, wherever the next one is."""
         raise NotImplementedError
 
     # -- a CALL -------------------------------------------------------------------------------
@@ -262,7 +269,8 @@ class Answering:
 
     def _keep(self, event: CallReceived, frame: bytes, route: Route) -> None:
         limits, seconds = self._limits, route.fresh_seconds
-        if seconds > limits.kept_seconds:
+        lasting = seconds > limits.kept_seconds
+        if lasting:
             seconds = limits.kept_seconds
         answers, message_id = self._remembered.answers, event.message_id
         if message_id in answers:
@@ -271,6 +279,8 @@ class Answering:
         answers[message_id] = event.digest, until, frame, event.action
         if len(answers) > limits.kept_answers:
             del answers[next(iter(answers))]
+        if lasting:
+            self._changed()
 
     def _handler_failed(self, event: CallReceived, failure: Failure) -> None:
         if isinstance(failure.value, CallFault):
@@ -314,7 +324,7 @@ class Answering:
             return  # one of those has been answered at once: the loop below goes on
         self._taking_held = True
         try:
-            while self._held and len(self._open) < self._limits.open_calls:
+            while self._held and not self._waits and len(self._open) < self._limits.open_calls:
                 self._take_held(self._held.pop(0))
         finally:
             self._taking_held = False
@@ -330,11 +340,14 @@ class Answering:
 
     def _pace_receiving(self) -> None:
         full = len(self._open) >= self._limits.open_calls
-        if full != self._paused:
-            self._paused = full
+        if (full or self._waits) != self._paused:
+            self._paused = not self._paused
             if full and self._observer is not None:
                 self._observer.limit_reached("open_calls")
-            (self._transport.pause_receiving if full else self._transport.resume_receiving)()
+            if self._paused:
+                self._transport.pause_receiving()
+            else:
+                self._transport.resume_receiving()
 
     # -- who it is, and what it does wrong ----------------------------------------------------
 

@@ -13,6 +13,7 @@ from zope.interface import Attribute, Interface
 
 from ocpp_twisted.hub import Hub, MessageNotice
 from ocpp_twisted.identity import Identity
+from ocpp_twisted.interfaces import IListsNodes
 from ocpp_twisted.records import IRecords
 from ocpp_twisted.security.passwords import Passwords
 
@@ -29,6 +30,7 @@ class Surroundings:
         if no plug-in of the server `IAttached.sees_messages`.
     :ivar data_directory: where files are kept.
     :ivar passwords: makes and checks their hashes.
+    :ivar nodes: the first plug-in that provides `IListsNodes`; None if there is none.
     """
 
     hub: Hub
@@ -36,6 +38,7 @@ class Surroundings:
     messages: Callable[[Identity], Sequence[MessageNotice]]
     data_directory: Path
     passwords: Passwords
+    nodes: IListsNodes | None = None
 
 
 class IAttached(Interface):

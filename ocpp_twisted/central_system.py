@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import count
+from itertools import count, islice
 from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -30,6 +31,7 @@ from ocpp_twisted.interfaces import (
     IConnectionOwner,
     IMessageTransport,
     IObserver,
+    ISharedMemory,
 )
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.ocppj.catalogue import Catalogue
@@ -38,11 +40,14 @@ from ocpp_twisted.ocppj.session import Session
 from ocpp_twisted.quirks import Quirks
 from ocpp_twisted.remembered import Memory
 from ocpp_twisted.routing import routes, with_custom_actions
+from ocpp_twisted.sharing import Sharing
 from ocpp_twisted.versions import CATALOGUES
 
 __all__ = ["CentralSystem"]
 
 _log = Logger()
+#: Seconds between two bunches of connections that are closed.
+_DRAIN_SECONDS = 0.1
 
 
 @implementer(IActiveCaller, IConnectionOwner)
@@ -55,6 +60,7 @@ class CentralSystem:
     :param catalogues: the versions to speak; all by default.
     :param limits: what one connection may use.
     :param observer: is told what becomes of messages.
+    :param shared: keeps what is remembered of charge points for other processes, too.
     :raises ConfigurationError: if a plug-in's custom actions cannot be used.
     """
 
@@ -66,6 +72,7 @@ class CentralSystem:
         limits: Limits | None = None,
         quirks: Quirks | None = None,
         observer: IObserver | None = None,
+        shared: ISharedMemory | None = None,
     ) -> None:
         self._plugins = tuple(action_plugins)
         self._clock = clock
@@ -78,7 +85,8 @@ class CentralSystem:
             for catalogue in with_custom_actions(catalogues, self._plugins)
         }
         self._connections: dict[Identity, Connection] = {}
-        self._memory = Memory(self._limits)
+        self._sharing = None if shared is None else Sharing(shared, self._limits, clock)
+        self._memory = Memory(self._limits, self._sharing)
         #: Those who wait until all connections have ended; nobody as long as it does not stop.
         self._waiting: list[Deferred[None]] = []
         # Message ids differ from all that any process ever sent: 2.x wants them unique for each
@@ -190,23 +198,52 @@ class CentralSystem:
         self._tell("charge_point_online", connection)
         if self._waiting:
             connection.finish()
+        if self._sharing is not None:
+            self._recall(self._sharing, connection, session)
         return connection
 
-    def stop(self, grace: float) -> Deferred[None]:
+    def _recall(self, sharing: Sharing, connection: Connection, session: Session) -> None:
+        """What a charge point says is held until it is known what other processes know of it."""
+        remembered = connection.remembered
+        connection.hold()
+
+        def go_on(result: None) -> None:
+            session.leniency = self._quirks.leniency(connection.version, *remembered.maker)
+            connection.go_on()
+
+        recalling = sharing.recall(connection.identity, remembered, session.catalogue)
+        recalling.addCallback(go_on)
+
+    def stop(self, grace: float, rate: int | None = None) -> Deferred[None]:
         """Close every connection with 1001.
 
         :param grace: seconds for the CALLs that are open, in either direction, to be answered.
+        :param rate: how many connections are closed in a second, so that not all of their charge
+            points connect elsewhere at once; those that wait are served. None for all at once.
         :returns: a Deferred that fires when all connections have ended.
         """
+        if self._sharing is not None:
+            self._sharing.stop()
         if not self._connections:
             return succeed(None)
         all_gone: Deferred[None] = Deferred()
         self._waiting.append(all_gone)
-        late = self._clock.callLater(grace, self._close_all)
-        for connection in list(self._connections.values()):
-            connection.finish()
+        connections = iter(list(self._connections.values()))
+        seconds = 0.0 if rate is None else len(self._connections) / rate
+        late = self._clock.callLater(seconds + grace, self._close_all)
+        step = max(_DRAIN_SECONDS, 0.0 if rate is None else 1 / rate)
+        most = None if rate is None else max(1, round(rate * step))
+
+        def drain() -> None:
+            for connection in islice(connections, most):
+                connection.finish()
+
+        draining = LoopingCall(drain)
+        draining.clock = self._clock
+        draining.start(step)
 
         def gone(result: None) -> None:
+            draining.stop()
             if late.active():
                 late.cancel()
 

@@ -62,6 +62,7 @@ class Settings:
     :ivar plugin_config: plug-in name to what its ``start`` gets.
     :ivar quirks: what charge points may do wrong.
     :ivar grace: seconds that open calls have to end when the server stops.
+    :ivar drain_rate: how many connections are closed in a second then; None for all at once.
     :ivar recording: which messages to write into which file; None for no recording.
     :ivar measured: whether `Server.operations` is made though no plug-in shows it.
     :ivar logs: what is logged. A server writes no log by itself: see `ocpp_twisted.logs`.
@@ -85,6 +86,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     quirks: Quirks = field(default_factory=Quirks)
     grace: float = 10.0
+    drain_rate: int | None = None
     recording: Recording | None = None
     measured: bool = False
     logs: LogOptions = field(default_factory=LogOptions)
@@ -252,7 +254,9 @@ def make(
         active_plugins = _chosen(IActiveCallPlugin, "active-plugin", names, wrong)
     plugins = [*action_plugins, *active_plugins]
     if value["nats"] and all(plugin.name != "nats" for plugin in plugins):
-        wrong.add("--nats is for the plug-in nats: add --action-plugin nats")
+        wrong.add(
+            "--nats is for the plug-ins nats: add --action-plugin nats or --active-plugin nats"
+        )
     directory = value["data-dir"] or data_directory()
     _check_authority(value, wrong)
     if value["store"] is None:
@@ -305,6 +309,7 @@ def make(
         ),
         quirks=profiles,
         grace=value["grace"],
+        drain_rate=value["drain-rate"],
         recording=_recording(value),
         logs=LogOptions(
             levels=dict(value["log-level"]),

@@ -149,7 +149,7 @@ class Connection(Answering):
             return
         event = self._session.receive(data)
         if type(event) is CallReceived:
-            if self._held or len(self._open) >= self._limits.open_calls:
+            if self._held or len(self._open) >= self._limits.open_calls or self._waits:
                 self._held.append(event)  # it came in one read with those before it
             else:
                 self._called(event)
@@ -245,6 +245,18 @@ class Connection(Answering):
         """See `IActiveCaller.register`."""
         self._remembered.register(status)
         self._registered(status)
+
+    def hold(self) -> None:
+        """Take no CALL until `go_on`: it is not known yet what is remembered."""
+        self._waits = True
+        self._pace_receiving()
+
+    def go_on(self) -> None:
+        """What is remembered is known as far as it will be."""
+        self._waits = False
+        if self._state is State.OPEN:
+            self._session.admits = self._remembered.registration.admits
+            self._go_on()
 
     def finish(self) -> None:
         """Close as soon as no CALL is open in either direction; start no new call of ours."""
@@ -378,6 +390,7 @@ class Connection(Answering):
         if self._remembered.registration.status is Status.PENDING:
             self._remembered.registration.sent(call.request)
             self._session.admits = self._remembered.registration.admits
+            self._changed()
         self._transport.send_message(call.frame)
 
     # -- the gate -----------------------------------------------------------------------------
@@ -393,15 +406,21 @@ class Connection(Answering):
         """What a pending charge point refuses to send is not admitted."""
         self._remembered.registration.answered(request, answer)
         self._session.admits = self._remembered.registration.admits
+        self._changed()
 
     def _registered(self, status: str) -> None:
         self._remembered.registration.boot_answered(status)
         self._session.admits = self._remembered.registration.admits
+        self._changed()
         calls = self._session.calls
         if calls.queued:
             self._calls_ended(calls.refuse_queued(lambda call: self._objection(call.request)))
 
     # -- the rest -----------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        if self._remembered.sharing is not None:
+            self._remembered.sharing.changed(self.identity, self._remembered)
 
     def _close_if_finished(self) -> None:
         if (

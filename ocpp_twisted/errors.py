@@ -7,6 +7,7 @@
      +-- LocalProtocolError        we: this program asked for something that OCPP does not allow
      +-- RemoteProtocolError       the peer: it sent something that OCPP does not allow
      |    +-- InvalidResponse      ... as the answer to a call of ours (also a CallFailed)
+     +-- Outdated                  another process has changed what they share
      +-- RecordsUnavailable        the store of records cannot be read or written now
      +-- CertificateRefused        a certificate authority does not sign, or a CSR cannot be signed
      +-- CallFault                 the business: the CALL is answered with this CALLERROR
@@ -44,6 +45,7 @@ __all__ = [
     "LocalProtocolError",
     "NotConnected",
     "OCPPError",
+    "Outdated",
     "QueueFull",
     "RecordsUnavailable",
     "RemoteProtocolError",
@@ -93,6 +95,10 @@ class RecordsUnavailable(OCPPError):
 
 class CertificateRefused(OCPPError):
     """A certificate is not signed; the sentence says why."""
+
+
+class Outdated(OCPPError):
+    """Another process has changed what this one knows in an older state; nothing was done."""
 
 
 class CallFault(OCPPError):

@@ -34,16 +34,20 @@ __all__ = [
     "IChecksConfig",
     "IConnectionOwner",
     "IDoorkeeper",
+    "IListsNodes",
     "IMeasured",
     "IMessageReceiver",
     "IMessageTransport",
     "IObserver",
     "IOperations",
     "IPluginDeclaration",
+    "IProvidesCaller",
     "IReportsHealth",
+    "ISharedMemory",
     "IShowsOperations",
     "IStopsLast",
     "ITellsConfig",
+    "Node",
     "RefusedHandler",
     "RequestHandler",
     "ResponseHandler",
@@ -74,6 +78,26 @@ class ConnectedChargePoint:
     version: str
     peer: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A process of a distributed system that lives.
+
+    :ivar node: its name.
+    :ivar session: one run of it.
+    :ivar kind: ``gateway`` or ``worker``.
+    :ivar version: of ocpp_twisted.
+    :ivar since: when it was started, in seconds since 1970 by its own clock.
+    :ivar load: what it has to do now, as numbers by name.
+    """
+
+    node: str
+    session: str
+    kind: str
+    version: str
+    since: float
+    load: Mapping[str, float]
 
 
 class IActiveCaller(Interface):
@@ -306,6 +330,51 @@ class IActiveCallPlugin(IPlugin):
         """The server stops, charge points are still connected; may return a Deferred.
 
         See `IStopsLast` for a plug-in that stops later.
+        """
+
+
+class IProvidesCaller(Interface):
+    """An active plug-in that reaches the charge points of other processes, too.
+
+    If it provides `IActionPlugin` as well, it hears of charge points as one of these does, and is
+    stopped when the last of them has gone.
+    """
+
+    def caller(local: IActiveCaller, config: Mapping[str, Any]) -> IActiveCaller:
+        """What all plug-ins of the server call charge points with.
+
+        Called once, before any plug-in starts. If it raises, the start is stopped with the text.
+
+        :param local: reaches the charge points of this process only.
+        :param config: what ``start`` gets, too.
+        """
+
+
+class IListsNodes(Interface):
+    """A plug-in that knows the processes of a distributed system."""
+
+    def nodes() -> Deferred[Sequence[Node]]:
+        """Those that live, in no order.
+
+        :returns: a Deferred; its errback is any `OCPPError` if that cannot be known now.
+        """
+
+
+class ISharedMemory(Interface):
+    """A plug-in that keeps what is remembered of charge points where other processes find it."""
+
+    def recall(identity: Identity) -> Deferred[tuple[bytes, int] | None]:
+        """What was kept last, and its revision; None if nothing was.
+
+        :returns: a Deferred; its errback is any `OCPPError` if that cannot be known now.
+        """
+
+    def keep(identity: Identity, text: bytes, last: int | None) -> Deferred[int]:
+        """Keep something.
+
+        :param last: the revision over which it may be put, 0 if nothing was kept; None for any.
+        :returns: a Deferred of its revision. Its errback is `Outdated` if another process has kept
+            something meanwhile, and any other `OCPPError` if it cannot be kept now.
         """
 
 

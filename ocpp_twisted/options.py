@@ -505,6 +505,14 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             default="10000",
             plugin=("nats", "limit"),
         ),
+        "nats-replicas": Option(
+            help="On how many servers of a NATS cluster it is kept which gateway holds which "
+            "charge point.",
+            check=_whole("servers"),
+            types=_NUMBER,
+            default="1",
+            plugin=("nats", "replicas"),
+        ),
         "nats-route": Option(
             help="ACTION=GROUP: let another group of workers answer an action.",
             check=_route,
@@ -638,6 +646,12 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             check=_seconds,
             types=_NUMBER,
             default="10",
+        ),
+        "drain-rate": Option(
+            help="How many connections are closed in a second when the server stops, so that not "
+            "all of their charge points connect to another one at once. [default: no limit]",
+            check=_whole("connections"),
+            types=_NUMBER,
         ),
         "log-level": Option(
             help="What is logged: debug, info, warn, error or critical, for everything or, as "

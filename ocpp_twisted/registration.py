@@ -9,7 +9,7 @@ told not to send BootNotification again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -78,6 +78,16 @@ class Registration:
         if self._asked is None or _CUSTOM in self._asked:
             return None
         return self._asked
+
+    @property
+    def asked(self) -> Mapping[str, int]:
+        """While pending: what may be sent to us, with how often it was asked for."""
+        return self._asked or {}
+
+    def restore(self, status: Status, asked: Mapping[str, int]) -> None:
+        """Be as another one was."""
+        self.status = status
+        self._asked = Counter(asked) if status is Status.PENDING else None
 
     def boot_answered(self, status: str) -> None:
         """A BootNotification has been answered: its RegistrationStatus decides from now on."""

@@ -51,16 +51,28 @@ class Remembered:
     :ivar registration: the gate.
     :ivar maker: vendor, model and firmware version, as its last BootNotification had them.
     :ivar repairs: what it does wrong and was let through, with how often.
+    :ivar sharing: is told of what other processes should know too; None if there are none.
+    :ivar revision: of what was shared last; None if that is not known.
     """
 
-    __slots__ = ("answers", "maker", "orphans", "registration", "repairs")
+    __slots__ = (
+        "answers",
+        "maker",
+        "orphans",
+        "registration",
+        "repairs",
+        "revision",
+        "sharing",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, sharing: Any = None) -> None:
         self.registration = Registration()
         self.maker = ("", "", "")
         self.repairs: Counter[Repair] = Counter()
         self.answers: dict[str, tuple[int, float, bytes, Action]] = {}
         self.orphans: dict[tuple[str, int], OpenCall] = {}
+        self.sharing = sharing
+        self.revision: int | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -120,21 +132,25 @@ class Memory:
     """What is remembered of the charge points that are not connected.
 
     :param limits: `Limits.remembered` says of how many; those who left first are forgotten first.
+    :param sharing: a `ocpp_twisted.sharing.Sharing`, if other processes are to know of it.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, sharing: Any = None) -> None:
+        self._sharing = sharing
         self._limit = limits.remembered
         self._offline: dict[Identity, Remembered] = {}
 
     def recall(self, identity: Identity) -> Remembered:
         """What is remembered of a charge point that connects."""
-        return self._offline.pop(identity, None) or Remembered()
+        return self._offline.pop(identity, None) or Remembered(self._sharing)
 
     def register(self, identity: Identity, status: str) -> None:
         """See `Remembered.register`; nothing for a charge point that is not remembered."""
         remembered = self._offline.get(identity)
         if remembered is not None:
             remembered.register(status)
+            if remembered.sharing is not None:
+                remembered.sharing.changed(identity, remembered)
 
     def keep(self, identity: Identity, remembered: Remembered) -> None:
         """A charge point has left. One that has said nothing takes no other's place."""

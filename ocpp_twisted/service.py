@@ -38,7 +38,16 @@ from ocpp_twisted.config import Settings
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.garbage import settle
 from ocpp_twisted.hub import Herald, Hub
-from ocpp_twisted.interfaces import IConnectionOwner, IShowsOperations, IStopsLast
+from ocpp_twisted.interfaces import (
+    IActionPlugin,
+    IActiveCaller,
+    IConnectionOwner,
+    IListsNodes,
+    IProvidesCaller,
+    ISharedMemory,
+    IShowsOperations,
+    IStopsLast,
+)
 from ocpp_twisted.logs import log_frame, observer
 from ocpp_twisted.measuring import Counted
 from ocpp_twisted.metrics import Messages
@@ -90,12 +99,17 @@ class Server(Service):
         self.hub = Hub()
         self._attached = [plugin for plugin in settings.plugins if IAttached.providedBy(plugin)]
         heralds = [Herald(self.hub)] if self._attached else []
+        #: Active plug-ins that hear who comes and goes, to the very last.
+        self._hearing = [one for one in settings.active_plugins if IActionPlugin.providedBy(one)]
         self.central_system = CentralSystem(
-            [*settings.action_plugins, *heralds],
+            [*settings.action_plugins, *self._hearing, *heralds],
             reactor,
             limits=settings.limits,
             quirks=settings.quirks,
             observer=self._messages,
+            shared=next(
+                (one for one in settings.active_plugins if ISharedMemory.providedBy(one)), None
+            ),
         )
         self._reactor = reactor
         owner: IConnectionOwner = self.central_system
@@ -207,8 +221,9 @@ class Server(Service):
         Active plug-ins stop first, so that no new call comes up; those that provide `IStopsLast`
         are told, and stop together with the action plug-ins.
 
-        It takes no longer than three times `Settings.grace` and the WebSockets' close timeout,
-        and no longer than their close timeout if no call is open and no plug-in takes its time.
+        It takes no longer than three times `Settings.grace` and the WebSockets' close timeout (and
+        what `Settings.drain_rate` needs), and no longer than their close timeout if no call is open
+        and no plug-in takes its time.
         """
         super().stopService()
         if self._starting is not None:
@@ -245,10 +260,12 @@ class Server(Service):
                     plugin.stopping()
                 except Exception:
                     _log.failure("plug-in {name} failed while it stopped", name=plugin.name)
-        yield self._stop_plugins([each for each in active if each not in last])
-        yield self.central_system.stop(self.settings.grace)
+        yield self._stop_plugins(
+            [each for each in active if each not in last and each not in self._hearing]
+        )
+        yield self.central_system.stop(self.settings.grace, self.settings.drain_rate)
         yield self._factory.drop_all()
-        yield self._stop_plugins([*last, *self.settings.action_plugins])
+        yield self._stop_plugins([*last, *self.settings.action_plugins, *self._hearing])
         if self._tls is not None:
             self._tls.stop()
         self._workers.stop()
@@ -333,10 +350,15 @@ class Server(Service):
         surroundings = self._surroundings()
         for plugin in self._attached:
             plugin.attach(surroundings)
+        caller: IActiveCaller = self.central_system
+        for plugin in self.settings.plugins:
+            config = self.settings.plugin_config.get(plugin.name, {})
+            if IProvidesCaller.providedBy(plugin):
+                caller = plugin.caller(caller, config)
         for plugin in self.settings.plugins:
             config = self.settings.plugin_config.get(plugin.name, {})
             try:
-                yield maybeDeferred(plugin.start, self.central_system, config)
+                yield maybeDeferred(plugin.start, caller, config)
                 self._started.append(plugin)
             except Exception as error:
                 if not self.running:
@@ -354,6 +376,7 @@ class Server(Service):
             messages=self._watch.recent.of if self._watch is not None else lambda identity: (),
             data_directory=self.settings.data_directory,
             passwords=self._passwords,
+            nodes=next((one for one in self.settings.plugins if IListsNodes.providedBy(one)), None),
         )
 
     def _stop_plugins(self, plugins: Sequence[Any]) -> Deferred[Any]:

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, fail, inlineCallbacks, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks, maybeDeferred
 from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from ocpp_twisted.attached import IAttached, Surroundings
 from ocpp_twisted.command_line import taker
@@ -25,12 +25,10 @@ from ocpp_twisted.complaints import Complaints
 from ocpp_twisted.config import Document, Given, load, value_of
 from ocpp_twisted.data_directory import data_directory
 from ocpp_twisted.discovery import choose, look_in
-from ocpp_twisted.errors import ConfigurationError, NotConnected
+from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.hub import Hub
-from ocpp_twisted.identity import Identity
-from ocpp_twisted.interfaces import ConnectedChargePoint, IActionPlugin, IActiveCaller
+from ocpp_twisted.interfaces import IActionPlugin
 from ocpp_twisted.logs import LogOptions, observer, under_twistd
-from ocpp_twisted.ocppj.message import Request, ResponseT_co
 from ocpp_twisted.options import OPTIONS, RECORDS
 from ocpp_twisted.plugins.nats import check_installed
 from ocpp_twisted.records import IRecords
@@ -177,45 +175,6 @@ def _install_reactor() -> None:
         asyncioreactor.install()
 
 
-@implementer(IActiveCaller)
-class _Unreachable:
-    """Charge points cannot be called from a worker yet."""
-
-    def call(
-        self,
-        charge_point: str | Identity,
-        request: Request[ResponseT_co],
-        timeout: float | None = None,
-    ) -> Deferred[ResponseT_co]:
-        return fail(_unreachable(charge_point))
-
-    def call_json(
-        self,
-        charge_point: str | Identity,
-        action: str,
-        payload: bytes,
-        timeout: float | None = None,
-    ) -> Deferred[bytes]:
-        return fail(_unreachable(charge_point))
-
-    def connected(
-        self, charge_point: str | Identity | None = None
-    ) -> Deferred[Sequence[ConnectedChargePoint]]:
-        return fail(_unreachable("anybody"))
-
-    def register(self, charge_point: str | Identity, status: str) -> Deferred[None]:
-        return fail(_unreachable(charge_point))
-
-    def disconnect(
-        self, charge_point: str | Identity, code: int = 1000, reason: str = ""
-    ) -> Deferred[None]:
-        return fail(_unreachable(charge_point))
-
-
-def _unreachable(charge_point: str | Identity) -> NotConnected:
-    return NotConnected(f"{charge_point} cannot be called from a worker")
-
-
 class WorkerService(Service):
     """Answers charge points over NATS from `startService` to `stopService`.
 
@@ -225,7 +184,11 @@ class WorkerService(Service):
 
     def __init__(self, settings: WorkerSettings, reactor: Any) -> None:
         # They import nats-py, which may not be there.
+        from ocpp_twisted.plugins.nats.caller import NatsCaller
+        from ocpp_twisted.plugins.nats.directory import nodes_bucket
+        from ocpp_twisted.plugins.nats.events import Events
         from ocpp_twisted.plugins.nats.link import Link, check_reactor
+        from ocpp_twisted.plugins.nats.nodes import Sign
         from ocpp_twisted.plugins.nats.settings import settings_of
         from ocpp_twisted.plugins.nats.worker import Worker
 
@@ -233,9 +196,19 @@ class WorkerService(Service):
         self.settings = settings
         self.hub = Hub()
         self._nats = settings_of(settings.plugin_config.get("nats", {}))
-        self._caller = _Unreachable()
         self.link = Link(self._nats.link, reactor)
+        self._caller = NatsCaller(self.link, self._nats.subjects)
         self._worker = Worker(self.link, self._nats, settings.action_plugins, self._caller, reactor)
+        self._sign = Sign(
+            self.link,
+            nodes_bucket(self.link, self._nats.subjects, self._nats.replicas),
+            self._nats.node,
+            token_hex(8),
+            "worker",
+            lambda: {"openCalls": self._worker.open},
+            reactor,
+        )
+        Events(self.link, self._nats.subjects, self._nats.node, reactor).listen(self.hub)
         self._reactor = reactor
         self._threads = Workers(reactor)
         self._started: list[IActionPlugin] = []
@@ -262,6 +235,7 @@ class WorkerService(Service):
             if not self.running:
                 return  # it has been stopped meanwhile
         self._worker.start()
+        self._sign.start()
         self.link.start()
         _log.info(
             "a worker of the group {group}; its name: {node}; action plug-ins: {plugins}",
@@ -285,6 +259,7 @@ class WorkerService(Service):
         self._started.clear()
         yield DeferredList(stopping)
         self._threads.stop()
+        yield self._sign.stop()
         yield self.link.stop()
 
     def _surroundings(self) -> Surroundings:

@@ -291,6 +291,44 @@ class StopTests(SynchronousTestCase):
         self.successResultOf(stopped)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_not_all_at_once(self) -> None:
+        peers = [online(self.system, f"CP{number}") for number in range(50)]
+        self.system.stop(10, rate=100)
+
+        def closed() -> int:
+            return sum(peer.transport.closed is not None for peer in peers)
+
+        self.assertEqual(closed(), 10)
+        peers[-1].says(HEARTBEAT)  # those that wait are served
+        self.plugin.answer.callback(TIME)
+        self.assertEqual(len(peers[-1].hears()), 1)
+        self.clock.advance(0.1)
+        self.assertEqual(closed(), 20)
+        self.clock.pump([0.1] * 3)
+        self.assertEqual(closed(), 50)
+
+    def test_one_after_the_other(self) -> None:
+        peers = [online(self.system, f"CP{number}") for number in range(3)]
+        stopped = self.system.stop(10, rate=2)
+        for number, peer in enumerate(peers):
+            self.assertEqual(
+                [each.transport.closed is None for each in peers].count(True), 2 - number
+            )
+            peer.connection.lost("we closed with 1001")
+            self.clock.advance(0.5)
+        self.successResultOf(stopped)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_each_has_the_grace(self) -> None:
+        peers = [online(self.system, f"CP{number}") for number in range(2)]
+        for peer in peers:
+            peer.says(HEARTBEAT)
+        self.system.stop(10, rate=1)
+        self.clock.advance(11.9)
+        self.assertEqual([peer.transport.closed for peer in peers], [None, None])
+        self.clock.advance(0.1)
+        self.assertEqual({peer.transport.closed[0] for peer in peers}, {1001})
+
     def test_an_open_call_of_the_charge_point_is_still_answered(self) -> None:
         cp1 = online(self.system)
         cp1.says(HEARTBEAT)

@@ -69,6 +69,7 @@ nats-ping-interval = 3
 nats-prefix = "my.ocpp"
 nats-patience = 10
 nats-limit = 500
+nats-replicas = 3
 nats-route = ["Authorize=tags", "MeterValues=meters"]
 nats-heartbeat = true
 group = "rest"
@@ -91,6 +92,7 @@ max-queued-calls = 15
 max-open-calls = 16
 max-message-size = 2048
 grace = 0
+drain-rate = 50
 log-level = ["warn", "ocpp_twisted.frames=debug"]
 log-format = "json"
 log-file = "ocpp.log"
@@ -173,6 +175,7 @@ class AcceptedTests(FileTestCase):
                 "prefix": "my.ocpp",
                 "patience": 10.0,
                 "limit": 500,
+                "replicas": 3,
                 "routes": [("Authorize", "tags"), ("MeterValues", "meters")],
                 "heartbeat": True,
                 "group": "rest",

@@ -46,6 +46,7 @@ FLOORS = {
     "quirks": 3,
     "registration": 3,
     "remembered": 3,
+    "sharing": 3,
     "answering": 3,
     "attached": 3,
     "hub": 3,

@@ -397,7 +397,7 @@ class NatsTests(OptionsTestCase):
         for arguments, sentence in (
             (("--nats=localhost",), "--nats: 'localhost' is no NATS server: write it like nats://"),
             (("--nats-route=Authorize",), "'Authorize' is no route: write ACTION=GROUP"),
-            (("--nats=nats://a",), "--nats is for the plug-in nats: add --action-plugin nats"),
+            (("--nats=nats://a",), "--nats is for the plug-ins nats: add --action-plugin nats or"),
         ):
             self.assertIn(sentence, self.refused("--ws", "9000", *arguments))
 

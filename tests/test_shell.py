@@ -18,7 +18,7 @@ from ocpp_twisted.plugins.local import LocalPlugin
 from ocpp_twisted.records import ChargePoint
 from ocpp_twisted.shell import main
 from ocpp_twisted.shell.payload import BadPayload, payload_of
-from ocpp_twisted.shell.tables import plain
+from ocpp_twisted.shell.tables import node_row, plain
 from ocpp_twisted.shell.tail import lines_of
 from tests.plugins.http.case import HTTPTestCase
 from tests.plugins.http.memory import NOW, MemoryRecords
@@ -271,6 +271,18 @@ class ChargePointsTests(ShellCase):
     async def test_there_is_none(self) -> None:
         await self.start()
         self.assertEqual(await self.run_it("charge-points"), (0, "there is none\n", ""))
+
+
+class NodesTests(ShellCase):
+    async def test_a_server_that_is_alone(self) -> None:
+        await self.start()
+        self.assertEqual(await self.run_it("nodes"), (0, "there is none\n", ""))
+
+    def test_a_row(self) -> None:
+        node = {"node": "gw1", "kind": "gateway", "version": "1.2", "since": 0, "load": {"a": 3.0}}
+        self.assertEqual(
+            (node_row(node)[:3], node_row(node)[4]), (("gw1", "gateway", "1.2"), "a 3")
+        )
 
 
 class TailTests(ShellCase):

@@ -86,7 +86,7 @@ class OutgoingCall:
 class CallReceived(Struct, gc=False):
     """The peer calls: answer it with `Session.result` or `Session.error`, once.
 
-    :ivar digest: a number that the same message has again, and hardly any other.
+    :ivar digest: a number that the same message has again, in any process, and hardly any other.
     :ivar repairs: what the schema does not allow and was let through; None if it was all right.
     """
 

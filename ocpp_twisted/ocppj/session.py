@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from typing import Any
+from zlib import crc32
 
 import msgspec
 from msgspec import UNSET
@@ -94,7 +95,7 @@ class Session:
         self._actions = catalogue.actions
         self._max_depth = max_depth
         self._new_id = new_id
-        self._salt = hash(catalogue.version)  # a retry is of one version
+        self._salt = crc32(catalogue.version.encode())  # a retry is of one version
         #: Message id to digest.
         self._answering: dict[str, int] = {}
 
@@ -222,7 +223,7 @@ class Session:
             raise LocalProtocolError(f"no CALL {message_id!r} waits for an answer") from None
 
     def _call(self, frame: Call, data: bytes) -> Event:
-        message_id, digest = frame.id, hash(data) ^ self._salt
+        message_id, digest = frame.id, crc32(data, self._salt)
         if message_id in self._answering:
             return self._again(message_id, digest)
         action = self._actions.get(frame.action)

@@ -20,7 +20,14 @@ from urllib.parse import quote, urlencode
 from ocpp_twisted.data_directory import data_directory
 from ocpp_twisted.shell.client import Client, Exit, Failed, token_for
 from ocpp_twisted.shell.payload import BadPayload, payload_of
-from ocpp_twisted.shell.tables import charge_point_row, plain, table
+from ocpp_twisted.shell.tables import (
+    CHARGE_POINTS,
+    NODES,
+    charge_point_row,
+    node_row,
+    plain,
+    table,
+)
 from ocpp_twisted.shell.tail import lines_of
 
 __all__ = ["main"]
@@ -155,6 +162,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     charge_points.set_defaults(run=_charge_points)
 
+    nodes = commands.add_parser("nodes", parents=[usual], help="list the gateways and workers")
+    nodes.set_defaults(run=_nodes)
+
     tail = commands.add_parser(
         "tail", parents=[usual], help="show what a charge point says and hears, as it happens"
     )
@@ -211,7 +221,16 @@ def _charge_points(asked: argparse.Namespace, client: Client, out: TextIO) -> Ex
         after = page["next"]
         if after is None:
             break
-    for line in table(rows):
+    return _print_table(CHARGE_POINTS, rows, out)
+
+
+def _nodes(asked: argparse.Namespace, client: Client, out: TextIO) -> Exit:
+    nodes = client.ask("GET", "/api/v1/nodes")
+    return _print_table(NODES, [node_row(one) for one in nodes], out)
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], out: TextIO) -> Exit:
+    for line in table(columns, rows):
         print(line, file=out)
     if not rows:
         print("there is none", file=out)

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from time import time
 from typing import Any
 
-__all__ = ["charge_point_row", "clock", "plain", "table"]
+__all__ = ["CHARGE_POINTS", "NODES", "charge_point_row", "clock", "node_row", "plain", "table"]
 
-_COLUMNS = ("ID", "NAME", "CONNECTED", "OCPP", "STATUS", "VENDOR", "MODEL", "LAST SEEN", "PEER")
+CHARGE_POINTS = (
+    "ID",
+    "NAME",
+    "CONNECTED",
+    "OCPP",
+    "STATUS",
+    "VENDOR",
+    "MODEL",
+    "LAST SEEN",
+    "PEER",
+)
+NODES = ("NODE", "KIND", "VERSION", "RUNS", "LOAD")
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -35,13 +47,20 @@ def charge_point_row(one: Mapping[str, Any]) -> Sequence[str]:
     )
 
 
-def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def node_row(one: Mapping[str, Any]) -> Sequence[str]:
+    """A node of the HTTP interface as a row of the table."""
+    load = ", ".join(f"{name} {number:g}" for name, number in one["load"].items())
+    runs = _duration(max(0.0, time() - one["since"]))
+    return one["node"], one["kind"], one["version"], runs, load
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Lines: the columns that have anything in them, under their names; nothing for no rows."""
     if not rows:
         return
-    cells = [_COLUMNS, *([plain(cell) for cell in row] for row in rows)]
+    cells = [columns, *([plain(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    used = [any(row[place] for row in cells[1:]) for place in range(len(_COLUMNS))]
+    used = [any(row[place] for row in cells[1:]) for place in range(len(columns))]
     for row in cells:
         padded = (
             cell.ljust(width) for cell, width, shown in zip(row, widths, used, strict=True) if shown

@@ -33,3 +33,7 @@ local = PluginDeclaration("local", IActionPlugin, "ocpp_twisted.plugins.local:Lo
 http = PluginDeclaration("http", IActiveCallPlugin, "ocpp_twisted.plugins.http:http_plugin")
 
 nats = PluginDeclaration("nats", IActionPlugin, "ocpp_twisted.plugins.nats:nats_plugin")
+
+active_nats = PluginDeclaration(
+    "nats", IActiveCallPlugin, "ocpp_twisted.plugins.nats:active_nats_plugin"
+)

@@ -38,6 +38,7 @@ from ocpp_twisted.plugins.http.events import Events
 from ocpp_twisted.plugins.http.guard import Guard, is_loopback
 from ocpp_twisted.plugins.http.id_tags import IdTags
 from ocpp_twisted.plugins.http.idempotency import Answers
+from ocpp_twisted.plugins.http.nodes import Nodes
 from ocpp_twisted.plugins.http.openapi import Description, document
 from ocpp_twisted.plugins.http.operations import operations_of
 from ocpp_twisted.plugins.http.passwords import Passwords
@@ -177,6 +178,7 @@ class HTTPPlugin:
                 IdTags(records),
                 Transactions(records),
                 Told(records),
+                Nodes(surroundings.nodes),
                 self._events,
                 description,
             )

@@ -12,7 +12,7 @@ from typing import Any
 
 from ocpp_twisted.errors import ConfigurationError
 
-__all__ = ["check_installed", "nats_plugin"]
+__all__ = ["active_nats_plugin", "check_installed", "nats_plugin"]
 
 
 def check_installed() -> None:
@@ -35,3 +35,16 @@ def nats_plugin() -> Any:
     from ocpp_twisted.plugins.nats.passive import NatsPlugin
 
     return NatsPlugin(reactor)
+
+
+def active_nats_plugin() -> Any:
+    """The active plug-in of a gateway, on the reactor that runs this process.
+
+    :raises ConfigurationError: if nats-py is not installed.
+    """
+    check_installed()
+    from twisted.internet import reactor  # the one that runs us, whichever it is
+
+    from ocpp_twisted.plugins.nats.active import ActiveNatsPlugin
+
+    return ActiveNatsPlugin(reactor)

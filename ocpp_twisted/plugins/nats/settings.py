@@ -38,6 +38,7 @@ class NatsSettings:
     :ivar heartbeat: whether a gateway answers Heartbeat itself.
     :ivar patience: seconds that a worker has to answer; fewer than `Limits.answer_timeout`.
     :ivar limit: how many CALLs may be open: at a gateway, or in a worker.
+    :ivar replicas: on how many servers of a NATS cluster is kept who holds which charge point.
     """
 
     link: LinkOptions
@@ -48,6 +49,7 @@ class NatsSettings:
     heartbeat: bool = False
     patience: float = 20.0
     limit: int = 10_000
+    replicas: int = 1
 
 
 def settings_of(config: Mapping[str, Any]) -> NatsSettings:

@@ -101,6 +101,22 @@ class Subjects:
         """Where a gateway is told that another one holds a charge point now."""
         return f"{self._prefix}.node.{token(node)}.fence"
 
+    # -- for everybody ------------------------------------------------------------------------
+
+    def event(self, kind: str, charge_point: str | Identity) -> str:
+        """Where it is told what happens at a charge point."""
+        return f"{self._prefix}.event.{token(kind)}.{charge_point_key(charge_point)}"
+
+    @property
+    def owner(self) -> str:
+        """Below this, and a charge point's key, it is told which gateway holds it now."""
+        return f"{self._prefix}.owner"
+
+    def bucket(self, of: str) -> str:
+        """The name of a key-value bucket."""
+        prefix = self._prefix.replace("_", "__").replace(".", "_-")  # it may have no dots
+        return f"{prefix}-{of}"
+
 
 def charge_point_key(charge_point: str | Identity) -> str:
     """A charge point's name and id as two tokens: also its key in a bucket."""

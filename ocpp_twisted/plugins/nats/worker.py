@@ -139,6 +139,11 @@ class Worker:
         ended = DeferredList([subscription.stop() for subscription in subscriptions])
         return ended.addCallback(lambda _: self._when_done(grace))
 
+    @property
+    def open(self) -> int:
+        """How many CALLs handlers work on."""
+        return self._open
+
     def measures(self) -> list[Counted]:
         """See `IMeasured.measures`."""
         outcomes: dict[tuple[str, ...], float]

@@ -1,0 +1,69 @@
+"""A NATS cluster of three servers, of which one dies."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+from twisted.internet import reactor
+
+from ocpp_twisted import v16
+from ocpp_twisted.errors import CallFailed
+from ocpp_twisted.plugins.nats.caller import NatsCaller
+from tests.nats.gateways import ActiveCase, owned
+from tests.support import Wire, until
+
+RESET = v16.ResetRequest(type="Soft")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody uses now."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in held]
+    for each in held:
+        each.close()
+    return ports
+
+
+class ClusterTests(ActiveCase):
+    async def setUp(self) -> None:
+        await super().setUp()
+        ports = free_ports(3)
+        routes = ",".join(f"nats://127.0.0.1:{port}" for port in ports)
+        self.cluster = []
+        for number, port in enumerate(ports):
+            server = await self.serve(
+                "-js", "-sd", str(self.directory.absolute() / f"js{number}"),
+                "--name", f"s{number}", "--cluster_name", "c",
+                "--cluster", f"nats://127.0.0.1:{port}", "--routes", routes,
+            )  # fmt: skip
+            self.cluster.append(server)
+        self.urls = [server.url for server in self.cluster]
+
+    async def test_a_server_dies(self):
+        one = self.new_gateway("one", servers=self.urls, replicas=3)
+        wire = one.connect()
+        await until(lambda: owned(one), reactor, 30)
+        await self.cluster[0].kill()
+        self.server = self.cluster[1]
+        caller = await self.new_caller()
+        await self.reaches(caller, wire)
+        two = self.new_gateway("two", servers=self.urls, replicas=3)
+        new = two.connect()
+        await until(lambda: owned(two), reactor, 30)
+        await self.meanwhile(lambda: wire.transport.closed)
+        self.assertEqual(wire.transport.closed, (1000, "connected elsewhere"))
+        await self.reaches(caller, new)
+
+    async def reaches(self, caller: NatsCaller, wire: Wire) -> None:
+        """Fires when a call has come through; it may take a while until the servers agree."""
+        while True:
+            result = caller.call("CP1", RESET, timeout=5)
+            await self.meanwhile(lambda result=result: result.called or wire.transport.sent)
+            if wire.transport.sent:
+                break
+            with contextlib.suppress(CallFailed):
+                await result
+        _, message_id, *_ = await self.call_heard(wire)
+        wire.says(f'[3,"{message_id}",{{"status":"Accepted"}}]')
+        self.assertEqual((await result).status, "Accepted")

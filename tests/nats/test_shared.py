@@ -1,0 +1,146 @@
+"""What one gateway remembers of a charge point, another one knows when it connects there."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+
+from ocpp_twisted import v16
+from ocpp_twisted.plugin import ActionPlugin, on
+from ocpp_twisted.registration import Status
+from tests.nats.gateways import ActiveCase, Gateway
+from tests.support import Wire
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+BOOT = '[2,"b1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]'
+STOP = (
+    '[2,"s1","StopTransaction",'
+    '{"transactionId":7,"meterStop":9,"timestamp":"2026-01-02T03:04:05Z"}]'
+)
+OTHER_STOP = STOP.replace(":9", ":8")
+
+
+class Business(ActionPlugin):
+    """Answers; a StopTransaction when `done` fires, if it is there."""
+
+    name = "business"
+
+    def __init__(self, status: str = "Accepted") -> None:
+        self.status = status
+        self.stops = 0
+        self.done: Deferred[None] | None = None
+
+    @on(v16.BootNotificationRequest)
+    def boot(self, charge_point, request):
+        return v16.BootNotificationResponse(currentTime=NOW, interval=60, status=self.status)
+
+    @on(v16.StopTransactionRequest)
+    async def stop_transaction(self, charge_point, request):
+        self.stops += 1
+        if self.done is not None:
+            await self.done
+        return v16.StopTransactionResponse()
+
+    @on(v16.HeartbeatRequest)
+    def heartbeat(self, charge_point, request):
+        return v16.HeartbeatResponse(currentTime=NOW)
+
+
+class SharedTests(ActiveCase):
+    async def on(self, node: str, status: str = "Accepted") -> tuple[Gateway, Business, Wire]:
+        """A charge point on a new gateway."""
+        business = Business(status)
+        gateway = await self.gateway(node, business)
+        return gateway, business, gateway.connect()
+
+    async def kept(self, gateway: Gateway, what: str) -> None:
+        """Fires when something stands in what is shared."""
+        while True:
+            found = await gateway.plugin.recall(gateway.wires[0].connection.identity)
+            if found is not None and what.encode() in found[0]:
+                return
+
+    async def answer(self, wire: Wire, message: str) -> Any:
+        wire.says(message)
+        return await self.call_heard(wire)
+
+    async def test_registration_moves(self):
+        for status, expected in (("Accepted", 3), ("Pending", 4), ("Rejected", 4)):
+            one, _, old = await self.on("one", status)
+            await self.answer(old, BOOT)
+            await self.kept(one, f'"{status}"')
+            two, _, new = await self.on("two")
+            (answer_type, *rest) = await self.answer(new, '[2,"h1","Heartbeat",{}]')
+            self.assertEqual(answer_type, expected, rest)
+            self.assertEqual(new.connection.registration, Status(status))
+            await one.stop()
+            await two.stop()
+
+    async def test_a_retry_on_another_gateway(self):
+        one, first, old = await self.on("one")
+        self.assertEqual(await self.answer(old, STOP), [3, "s1", {}])
+        await self.kept(one, '"s1"')
+        _, second, new = await self.on("two")
+        self.assertEqual(await self.answer(new, STOP), [3, "s1", {}])
+        self.assertEqual((first.stops, second.stops), (1, 0))
+        await self.answer(new, OTHER_STOP)  # the same id, another message
+        self.assertEqual(second.stops, 1)
+
+    async def test_a_boot_ends_what_is_kept_everywhere(self):
+        one, _, old = await self.on("one")
+        await self.answer(old, STOP)
+        await self.kept(one, '"s1"')
+        two, _, between = await self.on("two")
+        await self.answer(between, BOOT)
+        await self.kept(two, '"Accepted"')
+        _, third, new = await self.on("three")
+        await self.answer(new, STOP)
+        self.assertEqual(third.stops, 1)
+
+    async def test_the_late_answer_of_the_old_gateway_changes_nothing(self):
+        one, first, old = await self.on("one")
+        first.done = Deferred()
+        old.says(STOP)
+        await self.meanwhile(lambda: first.stops)
+        two, _, between = await self.on("two", "Rejected")
+        await self.answer(between, BOOT)
+        await self.kept(two, '"Rejected"')
+        first.done.callback(None)
+        await one.plugin._link.flush()
+        await self.kept(two, '"Rejected"')
+        _, _, new = await self.on("three")
+        self.assertEqual((await self.answer(new, STOP))[:3], [4, "s1", "SecurityError"])
+
+    async def test_nobody_waits_for_a_nats_that_is_away(self):
+        await self.server.kill()
+        gateway = self.new_gateway("one", Business())
+        wire = gateway.connect()
+        begun = reactor.seconds()
+        self.assertEqual((await self.answer(wire, '[2,"h1","Heartbeat",{}]'))[0], 3)
+        self.assertLess(reactor.seconds() - begun, 0.5)
+
+    async def test_nobody_waits_for_a_nats_that_says_nothing(self):
+        gateway = await self.gateway("one", Business())
+        self.server.signal("STOP")
+        wire = gateway.connect()
+        wire.says('[2,"h1","Heartbeat",{}]')
+        self.assertEqual(wire.hears(), [])
+        self.assertTrue(wire.transport.paused)
+        self.assertEqual((await self.call_heard(wire))[0], 3)
+        self.assertFalse(wire.transport.paused)
+        self.server.signal("CONT")
+
+    async def test_what_could_not_be_kept_is_kept_later(self):
+        one, _, old = await self.on("one", "Rejected")
+        await self.answer(old, '[2,"h1","Heartbeat",{}]')
+        await self.server.kill()
+        await self.answer(old, BOOT)
+        await self.server.start()
+        await self.meanwhile(lambda: not one.plugin.trouble())
+        await self.kept(one, '"Rejected"')
+        text, _ = await one.plugin.recall(old.connection.identity)
+        self.assertEqual(json.loads(text)["maker"], ["V", "M", ""])
