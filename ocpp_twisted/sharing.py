@@ -74,6 +74,7 @@ class Sharing:
         #: ... and with what was perhaps kept all the same.
         self._failed: dict[Identity, tuple[Remembered, bytes]] = {}
         self._later: IDelayedCall | None = None
+        self._stopped = False
 
     def changed(self, identity: Identity, remembered: Remembered) -> None:
         """Others should know what is remembered now."""
@@ -92,6 +93,7 @@ class Sharing:
 
         :returns: a Deferred that always fires, soon.
         """
+        self._stopped = False
         if identity in self._changed or identity in self._failed:
             done: Deferred[None] = Deferred()
             done.callback(None)  # this process knows best
@@ -129,7 +131,7 @@ class Sharing:
     def _try_later(self, identity: Identity, remembered: Remembered, text: bytes) -> None:
         if len(self._failed) < self._limits.remembered:
             self._failed[identity] = remembered, text
-        if self._later is None:
+        if self._later is None and not self._stopped:
             self._later = self._clock.callLater(_AGAIN_SECONDS, self._try_again)
 
     def _try_again(self) -> None:
@@ -138,7 +140,8 @@ class Sharing:
             self.changed(identity, remembered)
 
     def stop(self) -> None:
-        """Try no more."""
+        """Try no more, until a charge point connects again."""
+        self._stopped = True
         if self._later is not None:
             self._later.cancel()
             self._later = None

@@ -48,9 +48,10 @@ class Gateway:
         return wire
 
     async def stop(self) -> None:
-        await self.central_system.stop(0) if not self.wires else None
+        stopped = self.central_system.stop(0)
         for wire in self.wires:
             wire.connection.lost("the test is over")
+        await stopped
         await (self.plugin.stop() or _nothing())
 
 

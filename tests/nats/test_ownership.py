@@ -10,10 +10,15 @@ from twisted.internet import reactor
 from ocpp_twisted import v16
 from ocpp_twisted.errors import ConnectionLost, NotConnected
 from ocpp_twisted.plugins.nats.keyvalue import Bucket
+from ocpp_twisted.plugins.nats.link import Message
 from tests.nats.gateways import ActiveCase, Gateway, owned
 from tests.support import Wire
 
 RESET = v16.ResetRequest(type="Soft")
+#: The entry of a gateway that is not one of ours.
+OTHER = (
+    b'{"node":"other","session":"s","connection":1,"version":"1.6","peer":"p","since":1700000000.5}'
+)
 
 
 class OwnershipCase(ActiveCase):
@@ -44,6 +49,12 @@ class OwnershipCase(ActiveCase):
 
 
 class MovesTests(OwnershipCase):
+    async def test_an_entry_that_cannot_be_read_is_put_over(self):
+        await self.bucket.put("=.CP1", b"?")
+        _, wire = await self.on("one")
+        self.assertEqual((await self.owner())["node"], "one")
+        await self.reaches(wire)
+
     async def test_it_stands_in_the_bucket(self):
         one, wire = await self.on("one")
         owner = await self.owner()
@@ -112,6 +123,42 @@ class MovesTests(OwnershipCase):
             await self.caller_link.flush()
         await self.reaches(new)
 
+    async def test_an_entry_that_is_stored_is_enough(self):
+        one, wire = await self.on("one")
+        await self.bucket.put("=.CP1", OTHER)
+        await self.meanwhile(lambda: wire.transport.closed)
+        self.assertEqual((owned(one), wire.transport.closed[0]), (0, 1000))
+        wire.connection.lost("closed")
+        self.assertEqual((await self.owner())["node"], "other")
+
+    async def fenced(self) -> Message:
+        """A charge point connects that another gateway holds, here; what that one is asked."""
+        asked: list[Message] = []
+        self.caller_link.subscribe("ocpp.node.other.fence", asked.append)
+        self.held = await self.bucket.put("=.CP1", OTHER)
+        self.one = await self.gateway("one")
+        self.wire = self.one.connect()
+        await self.meanwhile(lambda: asked)
+        return asked[0]
+
+    async def test_nobody_serves_before_the_owner_before_has_let_go(self):
+        fence = await self.fenced()
+        said = json.loads(fence.data)
+        self.assertEqual(said["key"], "=.CP1")
+        self.assertGreater(said["revision"], self.held)
+        with self.assertRaises(NotConnected):
+            await self.caller.call("CP1", RESET)
+        self.caller_link.publish(fence.reply, b"{}")
+        await self.served(self.one)
+        await self.reaches(self.wire)
+
+    async def test_an_owner_before_that_says_nothing_is_not_waited_for_long(self):
+        await self.fenced()
+        begun = reactor.seconds()
+        await self.served(self.one)
+        self.assertLess(reactor.seconds() - begun, 2)
+        await self.reaches(self.wire)
+
     async def test_the_owner_died(self):
         one, _ = await self.on("one")
         await one.plugin._link.stop()  # as if killed: nothing is said
@@ -173,6 +220,22 @@ class FaultsTests(OwnershipCase):
         self.assertEqual(old.transport.closed, (1000, "connected elsewhere"))
         await self.reaches(new)
         self.assertEqual(old.hears(), [])
+
+    async def test_what_a_gateway_that_was_cut_off_releases_late_is_another_ones(self):
+        wall = await self.wall()
+        one = self.new_gateway("one", servers=[wall.url])
+        await self.meanwhile(lambda: not one.plugin.trouble())
+        old = one.connect()
+        await self.served(one)
+        wall.up()
+        await self.meanwhile(lambda: not one.plugin._link.connected)
+        old.connection.lost("gone")
+        _, new = await self.on("two")
+        wall.down()
+        await self.meanwhile(lambda: one.plugin._link.connected)
+        await one.plugin._link.flush()
+        self.assertEqual((await self.owner())["node"], "two")
+        await self.reaches(new)
 
     async def test_the_later_one_wins_when_both_were_cut_off(self):
         wall = await self.wall()

@@ -17,7 +17,7 @@ from ocpp_twisted.plugins.nats.keyvalue import Bucket
 from ocpp_twisted.plugins.nats.link import Link
 from ocpp_twisted.plugins.nats.subjects import Subjects, charge_point_of
 
-__all__ = ["NODE_SECONDS", "Directory", "Owner", "nodes_bucket", "owners_bucket"]
+__all__ = ["NODE_SECONDS", "Directory", "Owner", "nodes_bucket", "owner_of", "owners_bucket"]
 
 #: How long a node counts as living after it was heard last.
 NODE_SECONDS = 15.0
@@ -40,6 +40,14 @@ class Owner(Struct, frozen=True):
     version: str
     peer: str
     since: float
+
+
+def owner_of(value: bytes | None) -> Owner | None:
+    """What an entry says; None if it says nothing that can be read."""
+    try:
+        return None if value is None else _read_owner(value)
+    except msgspec.MsgspecError:
+        return None
 
 
 _read_owner = msgspec.json.Decoder(Owner).decode
@@ -75,8 +83,8 @@ class Directory:
         living = {node.session for node in await self.nodes()}
         now, found = time.time(), []
         for entry in await self._owners.all():
-            owner = _read_owner(entry.value or b"")
-            if owner.session in living:
+            owner = owner_of(entry.value)
+            if owner is not None and owner.session in living:
                 one = ConnectedChargePoint(
                     identity=charge_point_of(entry.key),
                     version=owner.version,

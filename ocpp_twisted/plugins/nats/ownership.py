@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -32,7 +31,7 @@ from twisted.logger import Logger
 
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.measuring import Counted
-from ocpp_twisted.plugins.nats.directory import Owner
+from ocpp_twisted.plugins.nats.directory import Owner, owner_of
 from ocpp_twisted.plugins.nats.keyvalue import Bucket, Conflict
 from ocpp_twisted.plugins.nats.link import Link, LinkError, Message, Subscription
 from ocpp_twisted.plugins.nats.subjects import Subjects, charge_point_key
@@ -41,7 +40,6 @@ __all__ = ["Ownership"]
 
 _log = Logger()
 _encode = msgspec.json.Encoder().encode
-_read_owner = msgspec.json.Decoder(Owner).decode
 
 #: Seconds in which the owner before lets go.
 _FENCE_SECONDS = 1.0
@@ -106,7 +104,7 @@ class _Held:
         self.fresh = True
         self.busy = self.settled = self.served = False
         self.subscription: Subscription | None = None
-        self.waiting: deque[tuple[float, Message]] = deque()
+        self.waiting: list[tuple[float, Message]] = []  # an empty deque is ten times as large
 
 
 class Ownership:
@@ -260,6 +258,7 @@ class Ownership:
     # -- what NATS says -----------------------------------------------------------------------
 
     def _up(self) -> None:
+        self._trouble = ""
         left, self._left = self._left, []
         for subscription in left:
             subscription.stop()
@@ -277,7 +276,8 @@ class Ownership:
         """Another gateway asks to let go of a charge point; the answer says that this was done."""
         fence = _read_fence(message.data)
         held = self._held.get(fence.key)
-        gone = succeed(None) if held is None else self._outdated(held, fence.revision)
+        # If it was let go just now, NATS has to know of that before the other gateway.
+        gone = self._link.flush() if held is None else self._outdated(held, fence.revision)
 
         def answer(_: object) -> None:
             try:
@@ -290,10 +290,11 @@ class Ownership:
     def _told(self, message: Message) -> None:
         """An entry has been stored, by whomever."""
         held = self._held.get(message.subject[len(self._subjects.owner) + 1 :])
-        headers = message.headers or {}
-        if held is None or not message.data or _read_owner(message.data).session == self.session:
+        if held is None:
             return
-        self._outdated(held, int(headers["Nats-Sequence"]))
+        owner = owner_of(message.data)
+        if owner is not None and owner.session != self.session:
+            self._outdated(held, int((message.headers or {})["Nats-Sequence"]))
 
     def _outdated(self, held: _Held, revision: int) -> Deferred[None]:
         """Another gateway has an entry of this revision; fires when it has nothing to fear."""
@@ -343,8 +344,11 @@ class Ownership:
             held.fresh = False
             if self._link.connected:
                 self._trouble = f"charge points cannot be claimed: {error}"
-            self._failed.append(held)
-            if self._later is None:
+            if self._held.get(held.key) is held:
+                self._failed.append(held)
+            else:
+                self._release(held.key, held.revision)
+            if self._failed and self._later is None:
                 self._later = self._clock.callLater(_AGAIN_SECONDS, self._try_again)
         else:
             self._decided(held, revision)
@@ -355,6 +359,7 @@ class Ownership:
 
     def _try_again(self) -> None:
         self._later = None
+        self._trouble = ""
         failed, self._failed = self._failed, []
         for held in failed:
             if self._held.get(held.key) is held:
@@ -365,7 +370,7 @@ class Ownership:
         """The revision of our entry; 0 if the charge point has left us."""
         while self._held.get(held.key) is held:
             entry = await self._bucket.get(held.key)
-            owner = None if entry is None or entry.value is None else _read_owner(entry.value)
+            owner = None if entry is None else owner_of(entry.value)
             last = 0 if entry is None else entry.revision
             if owner == mine:
                 revision = last  # it was put before, and nothing else since
@@ -412,7 +417,7 @@ class Ownership:
                 self._subjects.call(held.identity), lambda message: self._take(held, message)
             )
         now = self._clock.seconds()
-        while held.waiting:
-            since, message = held.waiting.popleft()
+        waiting, held.waiting = held.waiting, []
+        for since, message in waiting:
             if now - since < _LONGEST_WAIT:  # nobody waits any more for what is older
                 self._serve(held.identity, held.owner.version, message)
