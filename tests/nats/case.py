@@ -30,9 +30,11 @@ class NatsServer(ProcessProtocol):
     """One nats-server. It listens on a port of the system's choice, and on the same one again.
 
     :ivar url: where it listens.
+    :ivar monitoring: where it tells of itself over HTTP, if its arguments ask for that.
     """
 
     url: str
+    monitoring: str
 
     def __init__(self, directory: Path, arguments: Sequence[str] = ()) -> None:
         self._directory = directory.absolute()
@@ -58,6 +60,7 @@ class NatsServer(ProcessProtocol):
 
         ports = await until(listens, reactor)
         self.url = ports["nats"][0]
+        self.monitoring = ports.get("monitoring", [""])[0]
         self._port = self.url.rpartition(":")[2]
 
     def signal(self, name: str) -> None:

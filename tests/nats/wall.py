@@ -10,6 +10,8 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from tests.support import until
+
 __all__ = ["Wall"]
 
 
@@ -18,6 +20,9 @@ class _End(Protocol):
         self.wall = wall
         self.before = b""
         self.other: _End | None = None
+
+    def connectionMade(self) -> None:
+        self.wall.ends.add(self)
 
     def dataReceived(self, data: bytes) -> None:
         self.wall.do(lambda: self.passed(data))
@@ -29,6 +34,7 @@ class _End(Protocol):
             self.other.transport.write(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.wall.ends.discard(self)
         self.wall.do(self.lost)
 
     def lost(self) -> None:
@@ -44,6 +50,7 @@ class Wall(Factory):
     """Passes everything, unless it is up: then nothing comes through before it is down again.
 
     :ivar url: where it listens.
+    :ivar ends: of the connections that are open.
     """
 
     noisy = False
@@ -53,6 +60,7 @@ class Wall(Factory):
         self._target = TCP4ClientEndpoint(reactor, host, int(port))
         self._waiting: list[Callable[[], None]] = []
         self._is_up = False
+        self.ends: set[_End] = set()
 
     async def listen(self) -> IListeningPort:
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
@@ -77,6 +85,13 @@ class Wall(Factory):
         waiting, self._waiting = self._waiting, []
         for act in waiting:
             act()
+
+    async def close(self) -> None:
+        """End all connections; fires when they have ended."""
+        self.down()
+        for end in list(self.ends):
+            end.transport.abortConnection()
+        await until(lambda: not self.ends, reactor)
 
     def do(self, act: Callable[[], None]) -> None:
         if self._is_up:
