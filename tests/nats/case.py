@@ -63,6 +63,11 @@ class NatsServer(ProcessProtocol):
         self.monitoring = ports.get("monitoring", [""])[0]
         self._port = self.url.rpartition(":")[2]
 
+    @property
+    def runs(self) -> bool:
+        """Whether it is there."""
+        return self._ended is not None
+
     def signal(self, name: str) -> None:
         """Send it a signal: STOP, CONT, TERM or KILL."""
         with suppress(ProcessExitedAlready):

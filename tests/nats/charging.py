@@ -91,6 +91,7 @@ class ChargePoint:
     :param ports: where it may connect now.
     :param chance: chooses among them.
     :ivar asked: how often each key was asked for, over the connections of their time.
+    :ivar astray: the same, over connections that it had left.
     :ivar told: its transactions.
     :ivar refused: how many CALLs got a CALLERROR, and so were sent again.
     :ivar charging: whether it begins another transaction after this one.
@@ -100,6 +101,7 @@ class ChargePoint:
     def __init__(self, name: str, ports: Callable[[], Sequence[int]], chance: Random) -> None:
         self.name = name
         self.asked: Counter[str] = Counter()
+        self.astray: Counter[str] = Counter()
         self.told: list[Transaction] = []
         self.refused = 0
         self.acknowledged = 0
@@ -162,8 +164,10 @@ class ChargePoint:
     # -- what it hears ------------------------------------------------------------------------
 
     def hears(self, socket: _Socket, message: list[Any]) -> None:
-        if socket is not self._socket:
-            return  # nobody is there any more
+        if socket is not self._socket:  # nobody is there any more
+            if message[0] == 2:
+                self.astray[message[3]["key"][0]] += 1
+            return
         if message[0] == 2:
             _, message_id, _, body = message
             self.asked[body["key"][0]] += 1

@@ -26,6 +26,8 @@ from tests.test_twistd import Process
 
 __all__ = ["NetworkCase", "Node"]
 
+#: A node that is cut off is left soon: until then it gets its share of what workers are sent.
+_SETTINGS = 'ping_interval: "1s"\nping_max: 2\n'
 _PACKAGE = str(Path(ocpp_twisted.__file__).parent.parent)
 
 
@@ -40,7 +42,12 @@ class Node:
     """
 
     def __init__(
-        self, name: str, arguments: Sequence[str], walls: Sequence[Wall], directory: Path
+        self,
+        name: str,
+        arguments: Sequence[str],
+        walls: Sequence[Wall],
+        directory: Path,
+        ping_interval: float,
     ) -> None:
         self.name = name
         self.port = 0
@@ -51,7 +58,8 @@ class Node:
         twistd = str(Path(sys.executable).with_name("twistd"))
         self._command = [sys.executable, twistd, "--reactor=asyncio", "-n", "--pidfile="]
         self._command += [*arguments, "--node", name]
-        self._command += ["--nats-reconnect-wait", "0.1", "--nats-ping-interval", "0.5"]
+        self._command += ["--nats-reconnect-wait", "0.1"]
+        self._command += ["--nats-ping-interval", str(ping_interval)]
         for wall in walls:
             self._command += ["--nats", wall.url]
         self._processes: list[Process] = []
@@ -118,6 +126,8 @@ class NetworkCase(NatsCase):
     timeout = 180
     #: How many NATS servers there are.
     cluster = 1
+    #: Seconds between a node's pings to NATS; it gives up a connection with two unanswered.
+    ping_interval = 0.5
 
     async def setUp(self) -> None:
         self.directory = Path(self.mktemp())
@@ -131,7 +141,10 @@ class NetworkCase(NatsCase):
 
     def new_cluster(self) -> list[NatsServer]:
         """Servers that are not started yet, with JetStream."""
-        arguments = ["-js", "-m", "-1"]
+        settings = self.directory.absolute() / "nats.conf"
+        settings.parent.mkdir(parents=True)
+        settings.write_text(_SETTINGS)
+        arguments = ["-js", "-m", "-1", "-c", str(settings)]
         if self.cluster > 1:
             ports = _free_ports(self.cluster)
             urls = [f"nats://127.0.0.1:{port}" for port in ports]
@@ -164,7 +177,7 @@ class NetworkCase(NatsCase):
 
     async def _node(self, name: str, *arguments: str) -> Node:
         walls = [await self._wall(server) for server in self.nats]
-        node = Node(name, arguments, walls, self.directory / name)
+        node = Node(name, arguments, walls, self.directory / name, self.ping_interval)
         self.addCleanup(lambda: Deferred.fromCoroutine(node.kill()))
         return node
 
@@ -186,7 +199,7 @@ class NetworkCase(NatsCase):
     async def who_serves(self, subject: str) -> list[str]:
         """The names of those that listen to a subject, as the NATS servers know them."""
         found = []
-        for server in self.nats:
+        for server in filter(lambda server: server.runs, self.nats):
             url = f"{server.monitoring}/connz?subs=1&limit=10000".encode()
             response = await Agent(reactor).request(b"GET", url)
             told = json.loads(await readBody(response))
@@ -201,7 +214,5 @@ class NetworkCase(NatsCase):
 def _free_ports(count: int) -> list[int]:
     """Ports that the system has just given out; servers of a cluster know those of all before."""
     with ExitStack() as held:
-        sockets = [
-            held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [each.getsockname()[1] for each in sockets]

@@ -51,11 +51,12 @@ class ChaosCase(CheckedCase):
         await self.started(*self.nodes)
         self.charge_points = [self.charge_point(f"CP{n}") for n in range(CHARGE_POINTS)]
         self.commander = Commander(self.caller)
-        loop = LoopingCall(lambda: self.commander.ask(self.chance_of_commands()) and None)
-        self.chance_of_commands = lambda of=Random(SEED): of.choice(self.charge_points)
-        self.commands = loop
-        self.addCleanup(lambda: loop.running and loop.stop())
-        loop.start(PACE)
+        self.commands = LoopingCall(self.command, Random(SEED))
+        self.addCleanup(lambda: self.commands.running and self.commands.stop())
+        self.commands.start(PACE)
+
+    def command(self, chance: Random) -> None:
+        self.commander.ask(chance.choice(self.charge_points))
 
     def charge_point(self, name: str) -> ChargePoint:
         charge_point = ChargePoint(name, self.ports, Random(f"{SEED} {name}"))
@@ -150,7 +151,9 @@ class ChaosCase(CheckedCase):
             await self.all_is_well(self.nodes, self.charge_points, self.commander)
             outcomes = Counter(told[0] for told in self.commander.outcomes.values())
             _log.info("{story}", story="; ".join(self.story))
-            _log.info("answers: {answers}; {outcomes}", answers=self.acknowledged(), outcomes=outcomes)
+            _log.info(
+                "answers: {answers}; {outcomes}", answers=self.acknowledged(), outcomes=outcomes
+            )
         except Exception as error:
             story = "; ".join(self.story)
             logs = "\n".join(f"{node.name}: {log}" for node in self.nodes for log in node.logs)
