@@ -121,7 +121,7 @@ class SharedTests(ActiveCase):
         wire = gateway.connect()
         begun = reactor.seconds()
         self.assertEqual((await self.answer(wire, '[2,"h1","Heartbeat",{}]'))[0], 3)
-        self.assertLess(reactor.seconds() - begun, 0.5)
+        self.assertLess(reactor.seconds() - begun, 1.9)
 
     async def test_nobody_waits_for_a_nats_that_says_nothing(self):
         gateway = await self.gateway("one", Business())

@@ -394,6 +394,10 @@ HEARTBEAT_RESULT = b'[3,"a",{"currentTime":"2024-01-01T00:00:00Z"}]'
 class Answering(Transcript):
     """The peer's CALLs: each has one answer."""
 
+    def test_the_digest_is_the_same_in_every_process(self):
+        event = self.hears(b'[2,"1","Heartbeat",{}]', CallReceived)
+        self.assertEqual(event.digest, 987832618)
+
     def heartbeat(self, message_id="a", moment=NEW_YEAR):
         return self.session.result(message_id, v16.HeartbeatResponse(currentTime=moment))
 
