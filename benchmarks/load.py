@@ -16,6 +16,7 @@ import ssl
 import time
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
@@ -99,11 +100,11 @@ def no_verification() -> ssl.SSLContext:
     return context
 
 
-async def run(options: argparse.Namespace) -> dict[str, float]:
+async def run(options: argparse.Namespace) -> dict[str, Any]:
     """Load the server as the options say."""
     load = Load(options.kind)
     tls = no_verification() if options.url.startswith("wss") else None
-    before = resident_bytes(options.pid)
+    before = resident_bytes(options.pid[0])
     opening = time.perf_counter()
     at_once = asyncio.Semaphore(100)
 
@@ -121,7 +122,7 @@ async def run(options: argparse.Namespace) -> dict[str, float]:
     await asyncio.gather(*(connect(number) for number in range(options.connections)))
     opened = time.perf_counter() - opening
     await asyncio.sleep(1)
-    memory = (resident_bytes(options.pid) - before) / options.connections
+    memory = (resident_bytes(options.pid[0]) - before) / options.connections
 
     if load.messages:
         for _ in range(min(options.in_flight, options.connections)):
@@ -143,16 +144,19 @@ async def run(options: argparse.Namespace) -> dict[str, float]:
     spin()
     await asyncio.sleep(0.5)  # warm
     load.latencies.clear()
-    answered, used, since = load.answered, processor_seconds(options.pid), time.perf_counter()
+    answered, since = load.answered, time.perf_counter()
+    used = [processor_seconds(pid) for pid in options.pid]
     await asyncio.sleep(options.seconds)
     answered = load.answered - answered
-    used = processor_seconds(options.pid) - used
+    used = [processor_seconds(pid) - then for pid, then in zip(options.pid, used, strict=True)]
     seconds = time.perf_counter() - since
+    each = [seconds_used / max(answered, 1) * 1e6 for seconds_used in used]
     latencies = sorted(load.latencies) or [0.0]
     return {
         "messages": answered,
         "failed": load.failed,
-        "microseconds": used / max(answered, 1) * 1e6,
+        "microseconds": each[0],
+        "each": each,
         "rate": answered / seconds,
         "p50": latencies[len(latencies) // 2],
         "p99": latencies[len(latencies) * 99 // 100],
@@ -165,7 +169,9 @@ def main() -> None:
     """Read the options, load the server, print the result as a line of JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
-    parser.add_argument("--pid", type=int, required=True, help="of the server")
+    parser.add_argument(
+        "--pid", type=int, action="append", required=True, help="of the server; of others, too"
+    )
     parser.add_argument("--kind", choices=KINDS, required=True)
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--in-flight", type=int, default=64)
