@@ -110,9 +110,24 @@ class Origin(Struct, frozen=True, omit_defaults=True, rename="camel"):
 _read_origin = msgspec.json.Decoder(Origin).decode
 
 
+class _OneLine(str):
+    """A header's value that has no line ends, as JSON has none, and no space around it.
+
+    nats-py takes them out of every value, letter by letter; that is half of what sending costs.
+    """
+
+    __slots__ = ()
+
+    def strip(self, _: str | None = None) -> str:
+        return self
+
+    def translate(self, _: Any) -> str:
+        return self
+
+
 def headers_of(origin: Origin) -> dict[str, str]:
     """The headers of a message from a gateway."""
-    return {WIRE: _VERSION, CALL: _encode(origin).decode()}
+    return {WIRE: _VERSION, CALL: _OneLine(_encode(origin), "utf-8")}
 
 
 def origin_of(headers: Mapping[str, str] | None) -> Origin:
