@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from signal import SIGCONT, SIGSTOP
 from typing import Any
 
 from twisted.internet import reactor
@@ -38,6 +39,7 @@ class Node:
     :ivar name: its name among the nodes.
     :ivar port: of a gateway: where charge points connect; 0 while it does not run.
     :ivar cut_off: whether the walls are up.
+    :ivar frozen: whether it does nothing, its sockets left open.
     :ivar logs: what its processes have said, one after the other.
     """
 
@@ -51,7 +53,7 @@ class Node:
     ) -> None:
         self.name = name
         self.port = 0
-        self.cut_off = False
+        self.cut_off = self.frozen = False
         self._walls = walls
         self._directory = directory
         directory.mkdir(parents=True)
@@ -100,9 +102,21 @@ class Node:
     async def kill(self) -> None:
         """End it with -9."""
         self.port = 0
+        self.frozen = False
         if self.runs:
             self._handle.signalProcess("KILL")
             await self._processes[-1].over
+
+    def freeze(self) -> None:
+        """It does nothing any more, until it is thawed."""
+        self.frozen = True
+        self._handle.signalProcess(SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on, as if no time had passed."""
+        if self.frozen:
+            self.frozen = False
+            self._handle.signalProcess(SIGCONT)
 
     def cut(self) -> None:
         """Nothing passes between it and NATS any more."""

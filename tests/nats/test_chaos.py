@@ -27,12 +27,12 @@ _log = Logger()
 TIMES = int(os.environ.get("OCPP_TEST_CHAOS", "1"))
 SEED = int(os.environ.get("OCPP_TEST_CHAOS_SEED", "1"))
 CHARGE_POINTS = 6
-FAULTS = 15
+FAULTS = 14
 #: Seconds between two commands.
 PACE = 0.03
 #: How long a fault lasts at least before the next one: answers, and seconds.
 MOST_ANSWERS = 40
-MOST_SECONDS = 1.5
+MOST_SECONDS = 1.0
 
 
 class ChaosCase(CheckedCase):
@@ -50,7 +50,7 @@ class ChaosCase(CheckedCase):
         self.starting: dict[Node, Deferred[None]] = {}
         await self.started(*self.nodes)
         self.charge_points = [self.charge_point(f"CP{n}") for n in range(CHARGE_POINTS)]
-        self.commander = Commander(self.caller)
+        self.commander = Commander(self.caller, self.caller_link)
         self.commands = LoopingCall(self.command, Random(SEED))
         self.addCleanup(lambda: self.commands.running and self.commands.stop())
         self.commands.start(PACE)
@@ -70,27 +70,32 @@ class ChaosCase(CheckedCase):
     # -- faults -------------------------------------------------------------------------------
 
     def possible(self) -> list[tuple[str, Callable[[], Any]]]:
-        """What can be done now, and its name."""
-        acts: list[tuple[str, Callable[[], Any]]] = []
+        """What can be done now, and its name; what mends is more likely than what breaks."""
+        breaks: list[tuple[str, Callable[[], Any]]] = []
+        mends: list[tuple[str, Callable[[], Any]]] = []
         for node in self.nodes:
-            if node.runs and node not in self.starting:
-                others = self.gateways if node in self.gateways else []
-                if not others or sum(other.runs for other in others) > 1:
-                    acts.append((f"{node.name} is killed", node.kill))
-                if node.cut_off:
-                    acts.append((f"{node.name} is healed", node.heal))
-                else:
-                    acts.append((f"{node.name} is cut off", node.cut))
-            elif not node.runs:
-                acts += [(f"{node.name} starts", lambda node=node: self.start(node))] * 2
-        if self.dead is not None:
-            acts += [("NATS starts", self.revive)] * 4
-        else:
-            for number, server in enumerate(self.nats):
-                acts.append((f"NATS {number} is killed", lambda server=server: self.kill(server)))
-        for charge_point in self.charge_points:
-            acts.append((f"{charge_point.name} moves", charge_point.move))
-        return acts
+            if not node.runs:
+                mends.append((f"{node.name} starts", lambda node=node: self.start(node)))
+                continue
+            if node in self.starting:
+                continue
+            if node in self.workers or sum(each.runs for each in self.gateways) > 1:
+                breaks.append((f"{node.name} is killed", node.kill))
+            if node.cut_off:
+                mends.append((f"{node.name} is healed", node.heal))
+            else:
+                breaks.append((f"{node.name} is cut off", node.cut))
+            if node.frozen:
+                mends.append((f"{node.name} is thawed", node.thaw))
+            else:
+                breaks.append((f"{node.name} is frozen", node.freeze))
+        for number, server in enumerate(self.nats):
+            if self.dead is None:
+                breaks.append((f"NATS {number} is killed", lambda server=server: self.kill(server)))
+            elif self.dead is server:
+                mends.append((f"NATS {number} starts", self.revive))
+        moves = [(f"{each.name} moves", each.move) for each in self.charge_points]
+        return breaks + moves + 4 * mends
 
     def start(self, node: Node) -> None:
         starting = self.starting[node] = Deferred.fromCoroutine(node.start())
@@ -137,11 +142,14 @@ class ChaosCase(CheckedCase):
             await self.revive()
         for node in self.nodes:
             node.heal()
+            node.thaw()
         await until(lambda: not self.starting, reactor, 30)
         for node in self.nodes:
             if not node.runs:
                 await node.start()
             await node.connected()
+        for charge_point in self.charge_points:
+            charge_point.move()
 
     async def chaos(self) -> None:
         try:

@@ -45,7 +45,7 @@ before, after = Before(), After()
 class FaultCase(CheckedCase):
     async def setUp(self) -> None:
         await super().setUp()
-        self.commander = Commander(self.caller)
+        self.commander = Commander(self.caller, self.caller_link)
 
     def charge_point(self, name: str, *gateways: Node) -> ChargePoint:
         """A charge point that charges at a gateway; later at any of them that runs."""
