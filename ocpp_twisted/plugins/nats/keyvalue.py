@@ -20,8 +20,9 @@ from ocpp_twisted.plugins.nats.link import Disconnected, Link, LinkError, Messag
 
 __all__ = ["Bucket", "BucketError", "Conflict", "Entry"]
 
-#: Seconds that JetStream has to answer.
-_SECONDS = 5.0
+#: Seconds that JetStream has to answer. While a cluster elects a leader it never does: what is
+#: asked again soon is answered soon after.
+_SECONDS = 2.0
 _NANOSECONDS = 1_000_000_000
 _NOT_FOUND = 10037
 _NO_STREAM = 10059
