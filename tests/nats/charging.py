@@ -75,6 +75,8 @@ class _Socket(Protocol):
         for opcode, payload in found:
             if opcode == 1:
                 self._charge_point.hears(self, json.loads(payload))
+            elif opcode == 8:
+                self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._charge_point.sockets.discard(self)
@@ -86,7 +88,7 @@ class ChargePoint:
 
     It has one CALL at a time. One that gets a CALLERROR, or no answer, is sent again with the same
     message id, on whichever connection there is. When it moves it leaves its old connection open,
-    as if its power had gone; nothing is read from that any more.
+    and says nothing there any more.
 
     :param ports: where it may connect now.
     :param chance: chooses among them.

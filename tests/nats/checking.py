@@ -60,7 +60,7 @@ class Commander:
         late = reactor.seconds() + seconds
         while (outcome := await self.ask(charge_point)) != "answered":
             assert reactor.seconds() < late, (charge_point.name, outcome)
-            await self._link.flush()
+            await until(lambda: self._link.connected, reactor)
 
     def open(self) -> list[str]:
         """The keys of the commands to which nothing has come."""
