@@ -195,7 +195,7 @@ class AcceptedTests(FileTestCase):
         self.assertEqual((websocket.max_message_size, websocket.max_write_buffer), (2048, 4096))
         self.assertEqual((limits.json_depth, limits.queued_calls, limits.open_calls), (14, 15, 16))
         self.assertEqual((settings.limits.call_timeout, settings.grace), (5, 0))
-        self.assertEqual(settings.drain_rate, 100)
+        self.assertEqual(settings.drain_rate, 50)
         self.assertEqual(
             settings.plugin_config,
             {

@@ -112,7 +112,7 @@ class DiscoveryTests(SynchronousTestCase):
     def test_one_that_is_not_there(self) -> None:
         self.declare("mine", "my_module:Mine")
         self.assertEqual(
-            self.choose("yours"), "there is no action plug-in 'yours'; there is: local, mine"
+            self.choose("yours"), "there is no action plug-in 'yours'; there is: local, mine, nats"
         )
 
     def test_a_file_that_cannot_be_imported(self) -> None:
@@ -121,7 +121,7 @@ class DiscoveryTests(SynchronousTestCase):
         path = self.folder / "a/twisted/plugins/broken.py"
         self.assertEqual(
             sentence,
-            "there is no action plug-in 'mine'; there is: local. "
+            "there is no action plug-in 'mine'; there is: local, nats. "
             f"{path} cannot be imported: ModuleNotFoundError: No module named 'my_nothing'",
         )
 
@@ -188,7 +188,7 @@ class DiscoveryTests(SynchronousTestCase):
         self.file("b/my_module.py", PLUGIN)
         self.assertEqual(self.choose("mine"), "['Mine']")
         self.assertEqual(
-            self.choose("yours"), "there is no action plug-in 'yours'; there is: local, mine"
+            self.choose("yours"), "there is no action plug-in 'yours'; there is: local, mine, nats"
         )
 
     def test_two_of_one_name(self) -> None:
