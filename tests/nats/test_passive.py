@@ -475,7 +475,7 @@ class Away(PassiveCase):
         plugin, slow = Recorder(), Deferred()
         plugin.authorize = lambda: slow
         worker = await self.worker(plugin)
-        wire = self.connect(await self.gateway())
+        wire = self.connect(await self.gateway(patience=4))  # what is lost on the way is told
         wire.says(call("Authorize", {"idTag": "A"}))
         await plugin.heard.when(lambda heard: hasattr(heard, "idTag"))
         await self.server.kill()
