@@ -29,16 +29,13 @@ class Bounded:
     #: Frames that may come before the account is asked; the factory sets the first.
     credit = 0
     _receiver: IMessageReceiver | None
+    begun_at: float | None
     _account: Account | None = None
     #: Ends the time in which nothing is read, because too much has come.
     _slowed: IDelayedCall | None = None
     #: What its address is counted as.
     _origin = ""
     _awaits_tls = False
-    #: Bytes that the peer has not read, beyond what the transport wants to keep.
-    _unsent = 0
-    #: For `KeepAlive`.
-    begun_at: float | None = None
 
     # -- coming and going ---------------------------------------------------------------------
 

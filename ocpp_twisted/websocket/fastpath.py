@@ -1,21 +1,26 @@
 """The short road for the message that nearly every message is: one whole text frame in one read.
 
-Reading: a frame that is alone in its read, final, text, masked, uncompressed, of the shortest
-length encoding, not larger than allowed, and UTF-8, is unmasked here and handed on. Everything
+Reading: a frame that is alone in its read, final, text, masked as it should be, uncompressed, of
+the shortest length encoding, not larger than allowed, and UTF-8, is handed on here. Everything
 else goes to Autobahn untouched, and so does all that follows until Autobahn has no frame and no
 message begun: it steps aside for a fragment, a control frame, several frames in one read or half
-a one, a compressed or unmasked frame, wrong UTF-8, and whenever the connection is not open.
+a one, a compressed frame, one that is masked and should not be or the other way round, wrong UTF-8,
+and whenever the connection is not open.
 
 Writing: an uncompressed message of less than 64 KiB is framed here, and goes to the socket at
 once if that is a TCP transport of Twisted with nothing of ours still waiting to be sent; over TLS
 its records do (`AtOnceTLS`). It steps aside for any other transport, for bytes that wait, and for
 a connection that compresses or is closing.
 
-The peer sees the same bytes on either road (RFC 6455 sections 5.2 and 5.3).
+What a client sends is masked, what a server sends is not: `read_frame` and `write_frame` are those
+of the one end or of the other. The peer sees the same bytes on either road (RFC 6455 sections 5.2
+and 5.3), the masks aside.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from os import urandom
 from typing import Any
 
 from OpenSSL.SSL import Error, WantReadError
@@ -31,7 +36,14 @@ try:
 except ImportError:  # no compiled wheel for this platform
     from websockets.utils import apply_mask
 
-__all__ = ["AtOnceTLS", "FastPath"]
+__all__ = [
+    "AtOnceTLS",
+    "FastPath",
+    "read_masked",
+    "read_unmasked",
+    "write_masked",
+    "write_unmasked",
+]
 
 #: The type of TLS records that carry what is sent.
 _APPLICATION_DATA = 23
@@ -46,8 +58,14 @@ _READ_SIZE = 8192
 
 
 class FastPath:
-    """A mix-in before Autobahn's server protocol."""
+    """A mix-in before one of Autobahn's protocols.
 
+    :cvar read_frame: the payload of the frame that is all of what was read; None if it is no such.
+    :cvar write_frame: a frame with a payload of up to 64 KiB.
+    """
+
+    read_frame: Callable[[bytes], bytes | None]
+    write_frame: Callable[[bytes], bytes]
     #: See `ocpp_twisted.websocket.bounds.Bounded`: TLS hands over all records that it has read,
     #: though it has been paused.
     _slowed: Any = None
@@ -77,7 +95,7 @@ class FastPath:
             and self.current_frame is None
             and not self.inside_message
         ):
-            payload = _payload(data)
+            payload = self.read_frame(data)
             if payload is not None and len(payload) <= self.maxMessagePayloadSize:
                 left = self.credit = self.credit - 1
                 self._receiver.receive(payload)
@@ -90,18 +108,12 @@ class FastPath:
         """See `IMessageTransport.send_message`."""
         if self.state != self.STATE_OPEN:
             return
-        length = len(data)
-        if not self._frames_here or length > _LONGEST:
+        if not self._frames_here or len(data) > _LONGEST:
             self.send_text(data)
-            return
-        if length < 126:
-            frame = b"\x81%c%b" % (length, data)
+        elif self._socket is None:
+            self.transport.write(self.write_frame(data))
         else:
-            frame = b"\x81\x7e%b%b" % (length.to_bytes(2, "big"), data)
-        if self._socket is None:
-            self.transport.write(frame)
-        else:
-            _send_at_once(self.transport, self._socket, frame)
+            _send_at_once(self.transport, self._socket, self.write_frame(data))
 
 
 class AtOnceTLS(TLSMemoryBIOProtocol):
@@ -199,8 +211,8 @@ def _send_at_once(transport: Any, socket: Any, data: bytes) -> None:
     transport.write(data)
 
 
-def _payload(data: bytes) -> bytes | None:
-    """The unmasked payload of the text frame that is all of `data`; None if `data` is no such."""
+def read_masked(data: bytes) -> bytes | None:
+    """The payload of the masked text frame that is all of `data`; None if `data` is no such."""
     size = len(data)
     if size < 6:
         return None
@@ -213,7 +225,41 @@ def _payload(data: bytes) -> bytes | None:
             return None
     if data[1] < _MASKED or size != start + length:
         return None
-    payload = apply_mask(data[start:], data[start - 4 : start])
+    return _text(apply_mask(data[start:], data[start - 4 : start]))
+
+
+def read_unmasked(data: bytes) -> bytes | None:
+    """The payload of the text frame without a mask that is all of `data`; None if it is no such."""
+    size = len(data)
+    if size < 2:
+        return None
+    length, start = data[1], 2
+    if length == 126 and size >= 4:
+        length, start = (data[2] << 8) | data[3], 4
+        if length < 126:
+            return None
+    if size != start + length:
+        return None
+    return _text(data[start:])
+
+
+def write_unmasked(data: bytes) -> bytes:
+    """A text frame of a server."""
+    length = len(data)
+    if length < 126:
+        return b"\x81%c%b" % (length, data)
+    return b"\x81\x7e%b%b" % (length.to_bytes(2, "big"), data)
+
+
+def write_masked(data: bytes) -> bytes:
+    """A text frame of a client, masked with four random bytes (RFC 6455 section 5.3)."""
+    length, mask = len(data), urandom(4)
+    if length < 126:
+        return b"\x81%c%b%b" % (_MASKED | length, mask, apply_mask(data, mask))
+    return b"\x81\xfe%b%b%b" % (length.to_bytes(2, "big"), mask, apply_mask(data, mask))
+
+
+def _text(payload: bytes) -> bytes | None:
     if not payload.isascii():
         try:
             payload.decode()

@@ -11,16 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
-from autobahn.util import encode_truncate
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
-from OpenSSL import SSL
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
-    IDelayedCall,
     IHandshakeListener,
-    IPushProducer,
     IReactorTime,
     ISSLTransport,
 )
@@ -30,11 +25,8 @@ from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ocpp_twisted.excerpt import excerpt
 from ocpp_twisted.interfaces import (
     IConnectionOwner,
-    IMessageReceiver,
-    IMessageTransport,
 )
 from ocpp_twisted.security.handshake import Handshake, Refused, SecurityProfile
 from ocpp_twisted.websocket.bounds import Bounded
@@ -45,12 +37,13 @@ from ocpp_twisted.websocket.crowding import (
     most_of_one_address,
 )
 from ocpp_twisted.websocket.deflate import accept_compression, can_be_read
-from ocpp_twisted.websocket.fastpath import FastPath
+from ocpp_twisted.websocket.fastpath import read_masked, write_unmasked
 from ocpp_twisted.websocket.keepalive import KeepAlive
 from ocpp_twisted.websocket.limited import Limited
 from ocpp_twisted.websocket.options import Counts, WebSocketOptions
 from ocpp_twisted.websocket.pace import Pace
 from ocpp_twisted.websocket.refusals import Sparing
+from ocpp_twisted.websocket.transport import MessageTransport
 from ocpp_twisted.websocket.turnstile import Line
 from ocpp_twisted.websocket.urls import BadId, UnknownPath
 
@@ -58,12 +51,8 @@ __all__ = ["Counts", "Entrance", "OCPPServerFactory", "OCPPServerProtocol", "Web
 
 _log = Logger()
 
-#: A message of 1 MiB comes in 128 reads.
-_MOST_PIECES = 4096
 #: Lines a minute of those who do not come in.
 _MOST_LINES = 100
-#: The opcode of a close frame.
-_CLOSE = 8
 #: The close code for a message that is too large.
 _TOO_BIG = 1009
 #: A handshake is a few hundred bytes; cookies and tokens make it a few thousand.
@@ -73,30 +62,23 @@ _MAX_REQUEST_HEAD = 16384
 _AMBIGUOUS = re.compile(rb"\n[ \t]|\n[^:\n]*[ \t]:|[\x0b\x0c\x1c-\x1e\x85]")
 
 
-@implementer(IHandshakeListener, IMessageTransport, IPushProducer)
-class OCPPServerProtocol(FastPath, Bounded, WebSocketServerProtocol):
+@implementer(IHandshakeListener)
+class OCPPServerProtocol(MessageTransport, Bounded, WebSocketServerProtocol):
     """One WebSocket of a charge point."""
 
     factory: OCPPServerFactory
     #: What the listener demands.
     security_profile = SecurityProfile.NONE
 
-    #: For `KeepAlive`.
-    heard = True
-    silent_since = 0.0
-    pinged = False
+    peer_name = "the charge point"
+    read_frame = staticmethod(read_masked)
+    write_frame = staticmethod(write_unmasked)
 
     _identity: Any = None  # an `Identity` once it has been asked for
     #: What the doorkeeper has still to decide.
     _decision: Deferred[Any] | None = None
     _refusal: Refused | None = None
-    _receiver: IMessageReceiver | None = None
-    _lingering: IDelayedCall | None = None
-    closeHandshakeTimeoutCall: IDelayedCall | None
     websocket_extensions: list[tuple[str, Any]]
-    current_frame: Any
-    _writing_is_paused = False
-    _receiving_is_paused = False
 
     # -- Twisted's and Autobahn's hooks -------------------------------------------------------
 
@@ -107,22 +89,10 @@ class OCPPServerProtocol(FastPath, Bounded, WebSocketServerProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The socket has gone."""
-        if isinstance(reason.value, SSL.Error):
-            # Autobahn logs this as an error of ours, once for each that a stranger makes.
-            queue = reason.value.args[0] if reason.value.args else None
-            text = queue[0][-1] if isinstance(queue, list) and queue else reason.value
-            self.wasNotCleanReason = self.wasNotCleanReason or f"TLS broke: {text}"
-            reason = Failure(ConnectionLost())
         super().connectionLost(reason)
         if self._decision is not None:
             self._decision.cancel()
-        # Autobahn's two Deferreds hold this protocol, which would wait for the garbage collector.
-        self.is_open = self.is_closed = None
         self.factory.gone(self)
-
-    def _dataReceived(self, data: bytes) -> None:
-        if self.state != self.STATE_CLOSED:  # Autobahn would keep what nobody reads any more
-            super()._dataReceived(data)
 
     def processHandshake(self) -> None:
         """Bound what is kept of a request that does not end, and refuse headers of two readings.
@@ -275,9 +245,7 @@ class OCPPServerProtocol(FastPath, Bounded, WebSocketServerProtocol):
             )
             self.close(1002, "no common OCPP version")
             return
-        self.transport.registerProducer(self, True)
-        self.fast_path_opened()
-        self.factory.keepalive.watch(self)
+        self.carry_messages()
         kind = self._kind()
         self.factory.counts.open[kind] += 1
         self.factory.counts.opened[kind] += 1
@@ -285,131 +253,11 @@ class OCPPServerProtocol(FastPath, Bounded, WebSocketServerProtocol):
         if self._receiver is not None:
             self.expect_first_message()
 
-    def onMessageFrameBegin(self, length: int) -> None:
-        """Bound the pieces of a message: each costs far more memory than the bytes in it."""
-        super().onMessageFrameBegin(length)
-        if len(self.message_data) >= _MOST_PIECES and not self.failedByMe:
-            self._fail_connection(1008, "a message in too many fragments")
-
-    def onFrameData(self, payload: bytes) -> bool | None:
-        """Keep nothing after a failure: Autobahn collects control frames, however long they are."""
-        return None if self.failedByMe else super().onFrameData(payload)
-
-    def onFrameEnd(self) -> bool | None:
-        """The end of a frame; after a failure only the peer's close frame means anything."""
-        if self.failedByMe:
-            opcode, self.current_frame, self.inside_message = self.current_frame.opcode, None, False
-            if opcode == _CLOSE:
-                self.onCloseFrame(None, None)
-            return None
-        outcome: bool | None = super().onFrameEnd()
-        # A peer may end a message with a final DEFLATE block (RFC 7692 section 7.2.3.4). Autobahn
-        # would inflate nothing after it.
-        deflate = self._perMessageCompress
-        if deflate is not None and deflate._decompressor and deflate._decompressor.eof:
-            deflate._decompressor = None
-        return outcome
-
-    def dropConnection(self, abort: bool = False) -> None:
-        """Hang up; after a closing handshake in good order, for our close frame must get through.
-
-        Autobahn would reset the connection whenever the peer's close frame answers ours.
-        """
-        super().dropConnection(abort and not self.wasClean)
-
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """Take one message. OCPP-J says text; a binary one that holds JSON is taken as well."""
-        # Once we close no answer can be sent: what still comes is for the peer to send again.
-        if self._receiver is not None and self.state == self.STATE_OPEN:
-            self._receiver.receive(payload)
-
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         """The WebSocket has ended, in whichever way."""
-        receiver, self._receiver = self._receiver, None
-        self.factory.keepalive.forget(self)
-        # Autobahn lets it run, and keep this protocol, if the socket ends first.
-        if self.closeHandshakeTimeoutCall is not None:
-            self.closeHandshakeTimeoutCall.cancel()
-            self.closeHandshakeTimeoutCall = None
-        if self._lingering is not None and self._lingering.active():
-            self._lingering.cancel()
-        if receiver is not None:
-            self.factory.counts.open[self._kind()] -= 1
-            receiver.lost(self._why(wasClean, code, reason))
-
-    # -- IMessageTransport --------------------------------------------------------------------
-
-    def send_text(self, data: bytes) -> None:
-        """Send a text message on Autobahn's road, compressed if that was agreed on.
-
-        Not with its sendMessage(), which holds our messages to the limit that is for the peer's.
-        """
-        deflate = self._perMessageCompress
-        if deflate is not None:
-            deflate.start_compress_message()
-            data = deflate.compress_message_data(data) + deflate.end_compress_message()
-        self.sendFrame(opcode=1, payload=data, rsv=0 if deflate is None else 4)
-
-    def sendCloseFrame(self, *arguments: Any, **more: Any) -> None:
-        """All closing handshakes begin here, ours and our answers to the peer's."""
-        super().sendCloseFrame(*arguments, **more)
         if self._receiver is not None:
-            self._receiver.closing()
-
-    def close(self, code: int, reason: str) -> None:
-        """See `IMessageTransport.close`."""
-        # Autobahn's sendClose() refuses the codes that are for servers, 1001 among them.
-        if self.state == self.STATE_OPEN:
-            self.sendCloseFrame(code, encode_truncate(reason, 123))
-            self._pace_reading()
-
-    def pause_receiving(self) -> None:
-        """See `IMessageTransport.pause_receiving`."""
-        self._receiving_is_paused = True
-        self._pace_reading()
-
-    def resume_receiving(self) -> None:
-        """See `IMessageTransport.resume_receiving`."""
-        self._receiving_is_paused = False
-        self.heard = True  # the silence was ours
-        self._pace_reading()
-
-    # -- IPushProducer: the socket's write buffer is full, or empty again ---------------------
-
-    def pauseProducing(self) -> None:
-        """Read nothing more that would have to be answered: the peer does not read either."""
-        self._writing_is_paused = True
-        self._frames_here = False
-        self._pace_reading()
-
-    def resumeProducing(self) -> None:
-        """Read on: the peer has read."""
-        self._writing_is_paused = False
-        self._frames_here = self._perMessageCompress is None
-        self._unsent = 0
-        self._pace_reading()
-
-    def stopProducing(self) -> None:
-        """The socket is gone; Autobahn's onClose follows."""
-
-    # -- KeepAlive ----------------------------------------------------------------------------
-
-    def ping(self) -> None:
-        """Ask for a sign of life."""
-        self.sendPing()
-
-    def give_up(self) -> None:
-        """Drop a peer that is silent after a ping, or does not read what is sent to it."""
-        if self._receiving_is_paused:
-            return  # we are the ones who do not listen
-        self.factory.counts.silent += 1
-        self.wasClean = False
-        self.wasNotCleanReason = (
-            "it does not read what is sent to it"
-            if self._writing_is_paused
-            else "nothing was heard after a ping"
-        )
-        self.dropConnection(abort=True)
+            self.factory.counts.open[self._kind()] -= 1
+        super().onClose(wasClean, code, reason)
 
     # -----------------------------------------------------------------------------------------
 
@@ -426,36 +274,6 @@ class OCPPServerProtocol(FastPath, Bounded, WebSocketServerProtocol):
             "wss" if secure else "ws",
             self.security_profile,
         )
-
-    def _closeConnection(self, abort: bool = False) -> None:
-        # What is still to be written first (over TLS, the peer's goodbye too) may never be done.
-        super()._closeConnection(abort)
-        if not abort:
-            self._lingering = self.factory.reactor.callLater(
-                self.factory.options.close_timeout, self.transport.abortConnection
-            )
-
-    @property
-    def _reading_is_paused(self) -> bool:
-        return self._writing_is_paused or self._receiving_is_paused or self._slowed is not None
-
-    def _pace_reading(self) -> None:
-        self.begun_at = None  # the time is ours
-        # While closing, the peer's close frame must get through.
-        if self._reading_is_paused and self.state == self.STATE_OPEN:
-            self.transport.pauseProducing()
-        else:
-            self.transport.resumeProducing()
-
-    def _why(self, wasClean: bool, code: int | None, reason: str | None) -> str:
-        if not wasClean and not self.failedByMe:  # else what we sent it away for says more
-            return str(self.wasNotCleanReason or "the connection broke")
-        by = "we" if self.closedByMe else "the charge point"
-        code = self.localCloseCode if self.closedByMe else code
-        text = self.localCloseReason if self.closedByMe else reason
-        if isinstance(text, bytes):
-            text = text.decode("utf-8", "replace")
-        return f"{by} closed with {code or 'no code'}" + (f": {excerpt(text)}" if text else "")
 
 
 _PHRASES = {
@@ -502,6 +320,7 @@ class OCPPServerFactory(WebSocketServerFactory):
     ) -> None:
         self.owner = owner
         self.options = options = options if options is not None else WebSocketOptions()
+        self.close_timeout = options.close_timeout
         self.open: set[OCPPServerProtocol] = set()
         self.limited = Limited(reactor)
         self.sparing = Sparing(reactor.seconds, most=_MOST_LINES)
