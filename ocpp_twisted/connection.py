@@ -193,7 +193,11 @@ class Connection(Answering):
         return self._begin(request, timeout, compact)
 
     def _begin(
-        self, request: Request[Any], timeout: float | None, payload: bytes | None = None
+        self,
+        request: Request[Any],
+        timeout: float | None,
+        payload: bytes | None = None,
+        message_id: str | None = None,
     ) -> Deferred[Any]:
         if self._state is not State.OPEN or self._finishing:
             return fail(NotConnected(f"{self.identity} is not connected"))
@@ -206,7 +210,7 @@ class Connection(Answering):
         seconds = self._limits.call_timeout if timeout is None else timeout
         try:
             now = self._deadlines.now()
-            call = self._session.call(request, now, seconds, result, payload)
+            call = self._session.call(request, now, seconds, result, payload, message_id)
         except QueueFull:
             if self._observer is not None:
                 self._observer.limit_reached("queued_calls")

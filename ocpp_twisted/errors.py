@@ -7,6 +7,7 @@
      +-- LocalProtocolError        we: this program asked for something that OCPP does not allow
      +-- RemoteProtocolError       the peer: it sent something that OCPP does not allow
      |    +-- InvalidResponse      ... as the answer to a call of ours (also a CallFailed)
+     +-- CannotConnect             a charge point: its central system is away, or lets it not in
      +-- Outdated                  another process has changed what they share
      +-- RecordsUnavailable        the store of records cannot be read or written now
      +-- CertificateRefused        a certificate authority does not sign, or a CSR cannot be signed
@@ -37,6 +38,7 @@ __all__ = [
     "CallFault",
     "CallNotAllowed",
     "CallTimedOut",
+    "CannotConnect",
     "CertificateRefused",
     "ConfigurationError",
     "ConnectionLost",
@@ -87,6 +89,19 @@ class LocalProtocolError(OCPPError):
 
 class RemoteProtocolError(OCPPError):
     """The peer sent something that OCPP does not allow."""
+
+
+class CannotConnect(OCPPError):
+    """A central system cannot be reached, or does not let this charge point in.
+
+    :ivar status: the HTTP status that it has answered the handshake with; None if it has not.
+    :ivar retry_after: seconds after which it wants to be asked again; 0 if it does not say.
+    """
+
+    def __init__(self, text: str, status: int | None = None, retry_after: float = 0.0) -> None:
+        super().__init__(text)
+        self.status = status
+        self.retry_after = retry_after
 
 
 class RecordsUnavailable(OCPPError):

@@ -57,6 +57,7 @@ class Rules:
     :ivar answers_results: whether a faulty CALLRESULT gets a CALLRESULTERROR.
     :ivar accepted_may_be_asked_to_boot: whether a charge point that has been accepted may be sent a
         trigger for BootNotification.
+    :ivar rejected_is_silent: whether a charge point that has been rejected answers nothing.
     :ivar description_limit: how many characters an error description may have.
     """
 
@@ -69,6 +70,7 @@ class Rules:
     answers_unknown_types: bool
     answers_results: bool
     accepted_may_be_asked_to_boot: bool = True
+    rejected_is_silent: bool = False
     description_limit: int = 255
 
     def spell(self, code: ErrorCode) -> str:
@@ -115,6 +117,7 @@ OCPP_16 = Rules(
     answers_unknown_types=False,
     answers_results=False,
     accepted_may_be_asked_to_boot=False,  # OCPP 1.6 errata 3.40
+    rejected_is_silent=True,  # OCPP 1.6 section 4.2
 )
 
 OCPP_201 = Rules(

@@ -169,12 +169,15 @@ class Session:
         timeout: float,
         owner: Any = None,
         payload: bytes | None = None,
+        message_id: str | None = None,
     ) -> OutgoingCall:
         """Queue a call; `calls` gives it out when its turn comes.
 
         :param timeout: seconds until it is given up, its time in the queue included; 0 or more.
             It also has its turn on the wire for so long, from when it is sent.
         :param payload: the request's JSON text, if it came as such (`read_own`).
+        :param message_id: of a call that is made again, so that the peer knows it; None for a new
+            one (OCPP 2.1 part 4, section 4.1.4).
         :raises QueueFull: if as many are queued as may be.
         :raises LocalProtocolError: if the version's schema does not allow the request.
         """
@@ -184,7 +187,8 @@ class Session:
             raise LocalProtocolError(f"a timeout is a number of seconds from 0 on, not {timeout}")
         self.calls.check_room()
         text = self.catalogue.write(request) if payload is None else payload
-        message_id = self._new_id()
+        if message_id is None:
+            message_id = self._new_id()
         frame = frames.encode_call(MessageType.CALL, message_id, request.ACTION, text)
         call = OutgoingCall(message_id, request, frame, now, timeout, owner, payload is not None)
         self.calls.add(call)

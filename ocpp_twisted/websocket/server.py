@@ -43,7 +43,7 @@ from ocpp_twisted.websocket.limited import Limited
 from ocpp_twisted.websocket.options import Counts, WebSocketOptions
 from ocpp_twisted.websocket.pace import Pace
 from ocpp_twisted.websocket.refusals import Sparing
-from ocpp_twisted.websocket.transport import MessageTransport
+from ocpp_twisted.websocket.transport import MessageTransport, Timer, share_options
 from ocpp_twisted.websocket.turnstile import Line
 from ocpp_twisted.websocket.urls import BadId, UnknownPath
 
@@ -290,13 +290,6 @@ _PHRASES = {
 }
 
 
-class _Timer:
-    """Autobahn's timers on the reactor that is given: by itself it takes the process's."""
-
-    def __init__(self, reactor: IReactorTime) -> None:
-        self.call_later = reactor.callLater
-
-
 class OCPPServerFactory(WebSocketServerFactory):
     """Makes an `OCPPServerProtocol` for each charge point that connects.
 
@@ -345,7 +338,7 @@ class OCPPServerFactory(WebSocketServerFactory):
             options.first_message_timeout,
         )
         super().__init__(reactor=reactor, server="", protocols=list(owner.subprotocols))
-        self._batched_timer = _Timer(reactor)
+        self._batched_timer = Timer(reactor)
         self.setProtocolOptions(
             versions=[13],
             webStatus=False,
@@ -359,14 +352,10 @@ class OCPPServerFactory(WebSocketServerFactory):
             tcpNoDelay=True,
         )
 
-        # Autobahn copies 36 options into each protocol, and pretty-prints them for a log entry that
-        # nobody sees: half of what a handshake costs. As a class's attributes they are shared.
         class Configured(OCPPServerProtocol):
-            CONFIG_ATTRS = ()
             credit = self.pace.block
 
-        for option in OCPPServerProtocol.CONFIG_ATTRS:
-            setattr(Configured, option, getattr(self, option))
+        share_options(Configured, self)
         Configured.perMessageCompressionAccept = staticmethod(accept_compression)
         self.protocol = Configured
 

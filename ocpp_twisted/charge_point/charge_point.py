@@ -1,0 +1,502 @@
+"""A charge point: one that connects, boots, and stays connected.
+
+Imports its neighbours, connections and what is below them; opens connections through `Connects`
+only. What it does when is a table::
+
+    STOPPED --start()--> CONNECTING --opened--> OPEN --closed--> WAITING --time--> CONNECTING ...
+       ^                     |                   |                  ^
+       +-------stop()--------+-- it cannot ------|------------------+
+
+While OPEN it boots unless it has been accepted: registration outlives connections (OCPP-J 1.6
+section 5.4, OCPP 2.1 part 4 section 5.4), until `reboot`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from itertools import count
+from random import Random
+from typing import Any, Protocol
+
+import msgspec
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ocpp_twisted.answering import run_handler
+from ocpp_twisted.charge_point.booting import Asked, Booting
+from ocpp_twisted.charge_point.heartbeats import Heartbeats
+from ocpp_twisted.charge_point.link import Link
+from ocpp_twisted.charge_point.options import ChargePointOptions
+from ocpp_twisted.charge_point.transactions import Retries, TransactionMessages
+from ocpp_twisted.deadlines import Deadlines
+from ocpp_twisted.errors import (
+    CallNotAllowed,
+    CannotConnect,
+    ConfigurationError,
+    NotConnected,
+)
+from ocpp_twisted.identity import Identity
+from ocpp_twisted.interfaces import IActionPlugin, IMessageReceiver, IMessageTransport
+from ocpp_twisted.ocppj.catalogue import Catalogue
+from ocpp_twisted.ocppj.message import Request, ResponseT_co, Send
+from ocpp_twisted.ocppj.session import Session
+from ocpp_twisted.registration import Status
+from ocpp_twisted.remembered import Remembered
+from ocpp_twisted.routing import Route, routes, with_custom_actions
+from ocpp_twisted.versions import CATALOGUES, version_of
+from ocpp_twisted.websocket.client import Dialer
+from ocpp_twisted.websocket.target import Target
+
+__all__ = ["ChargePoint", "Connects", "State"]
+
+_log = Logger()
+
+
+class Connects(Protocol):
+    """What opens connections: a `Dialer`, or `ocpp_twisted.testing` in memory."""
+
+    def connect(
+        self,
+        target: Target,
+        subprotocols: Sequence[str],
+        opened: Callable[[str, IMessageTransport], IMessageReceiver],
+    ) -> Deferred[None]:
+        """See `Dialer.connect`."""
+
+
+class State(Enum):
+    """See the head of this module."""
+
+    STOPPED = "stopped"
+    CONNECTING = "connecting"
+    OPEN = "open"
+    WAITING = "waiting"
+
+
+class ChargePoint:
+    """A charge point, from `start` to `stop`.
+
+    :param target: where it connects to: a `Target`, or its URL.
+    :param boots: a BootNotification request for each version that it offers, the version that it
+        prefers first: ``[v201.BootNotificationRequest(...), v16.BootNotificationRequest(...)]``.
+    :param reactor: provides `IReactorTime`; for the default dialer what `Dialer` says.
+    :param handlers: answer what the central system asks, and hear what it answers: the first that
+        has a handler for a request answers it. They get a `Link` where a plug-in of the server
+        gets the charge point, and `charge_point_online` and `charge_point_offline` tell of the
+        connection. Their ``start`` and ``stop`` are not called.
+    :param options: how it behaves.
+    :param dialer: opens its connections; many charge points can share one.
+    :param deadlines: looks after the times of its calls; many charge points can share one.
+    :param random: for the waiting times; give a seeded one to have them repeated.
+    :raises ConfigurationError: if `target`, `boots` or `handlers` cannot be used.
+    :ivar id: its id, as in the URL.
+    :ivar backoff: how long it waits before it connects again; may be replaced at any time.
+    :ivar boots: as above; may be replaced at any time by others of the same versions.
+    """
+
+    def __init__(
+        self,
+        target: Target | str,
+        boots: Sequence[Request[Any]],
+        reactor: Any,
+        handlers: Sequence[IActionPlugin] = (),
+        options: ChargePointOptions | None = None,
+        dialer: Connects | None = None,
+        deadlines: Deadlines | None = None,
+        random: Random | None = None,
+    ) -> None:
+        self._options = options = options if options is not None else ChargePointOptions()
+        self._target = target if isinstance(target, Target) else Target(url=target)
+        self._clock: IReactorTime = reactor
+        self._dialer = dialer if dialer is not None else Dialer(reactor)
+        self._random = random if random is not None else Random()
+        self._handlers = tuple(handlers)
+        self._deadlines = deadlines if deadlines is not None else Deadlines(reactor)
+        self.id = self._target.id
+        self.backoff = options.backoff
+        self.boots = tuple(boots)
+        self._state = State.STOPPED
+        self._link: Link | None = None
+        self._opening: Deferred[None] | None = None
+        self._failed = 0
+        self._retry_after = 0.0
+        self._at_once = False
+        self._timer: IDelayedCall | None = None
+        self._remembered = Remembered()
+        self._offset = timedelta()
+        self._stopped: list[Deferred[None]] = []
+        self._awaiting: list[Deferred[None]] = []
+        self._booting = Booting(
+            self._send_boot, self._boot_answered, reactor, options.boot_interval
+        )
+        self._heartbeats = Heartbeats(self._heartbeat, reactor, options.heartbeat_interval)
+        self._versions = _versions(self.boots, (Asked(self._booting), *self._handlers))
+        # Message ids differ from all that this charge point ever sent (2.1 part 4, section 4.1.4).
+        prefix, numbers = secrets.token_hex(8), count(1)
+        self._new_id = lambda: f"{prefix}-{next(numbers)}"
+        self._messages = TransactionMessages(
+            self._send_again, self._new_id, reactor, options.retries, options.kept_messages
+        )
+
+    def __repr__(self) -> str:
+        return f"<ChargePoint {self.id}, {self._state.value}>"
+
+    # -- its life -----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Connect, and stay connected until `stop`. Does nothing if it has been started."""
+        if self._state is State.STOPPED and self._link is None:
+            self._connect()
+        elif self._state is State.STOPPED:  # the old connection is still closing
+            self._state, self._at_once = State.WAITING, True
+
+    def stop(self) -> Deferred[None]:
+        """Disconnect, and stay so. What waits in the queue is sent after another `start`.
+
+        :returns: a Deferred that fires when the connection has ended.
+        """
+        self._state, self._at_once = State.STOPPED, False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._opening is not None:
+            self._opening.cancel()
+        if self._link is None:
+            return succeed(None)
+        stopped: Deferred[None] = Deferred()
+        self._stopped.append(stopped)
+        self._link.close(1000, "the charge point stops")
+        return stopped
+
+    def reboot(self) -> Deferred[None]:
+        """Start anew: disconnect, connect again at once, and boot.
+
+        What waits in the queue is kept, as in a memory that lasts; calls that are open fail.
+
+        :returns: a Deferred that fires when the connection has ended.
+        """
+        self._booting.forget()
+        self._remembered = Remembered()
+        return self.stop().addCallback(lambda _: self.start())
+
+    @property
+    def state(self) -> State:
+        """Where it stands with its connection."""
+        return self._state
+
+    @property
+    def connected(self) -> bool:
+        """Whether it has a connection."""
+        return self._link is not None and self._link.connected
+
+    @property
+    def version(self) -> str | None:
+        """The OCPP version of its connection; None if it has none."""
+        return None if self._link is None else self._link.version
+
+    @property
+    def registration(self) -> Status:
+        """The answer to its last BootNotification since it has started."""
+        return self._booting.status
+
+    def accepted(self) -> Deferred[None]:
+        """Fires when it is connected and accepted, so that calls can be made; perhaps at once."""
+        if self.connected and self.registration is Status.ACCEPTED:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred(self._awaiting.remove)
+        self._awaiting.append(waiting)
+        return waiting
+
+    def now(self) -> datetime:
+        """The time by the central system's clock, as far as it has told (UTC)."""
+        return datetime.fromtimestamp(self._clock.seconds(), UTC) + self._offset
+
+    @property
+    def heartbeat_interval(self) -> float:
+        """Seconds between two Heartbeats; 0 for none.
+
+        Each accepted BootNotification sets it; a new value counts from now.
+        """
+        return self._heartbeats.interval
+
+    @heartbeat_interval.setter
+    def heartbeat_interval(self, seconds: float) -> None:
+        self._heartbeats.interval = seconds
+
+    @property
+    def retries(self) -> Retries:
+        """How often it sends what the central system does not take; may be replaced."""
+        return self._messages.retries
+
+    @retries.setter
+    def retries(self, retries: Retries) -> None:
+        self._messages.retries = retries
+
+    @property
+    def target(self) -> Target:
+        """Where it connects to. Another one counts from the next connection on (`reconnect`)."""
+        return self._target
+
+    @target.setter
+    def target(self, target: Target) -> None:
+        self._target = target
+
+    # -- what it says -------------------------------------------------------------------------
+
+    def call(
+        self, request: Request[ResponseT_co], timeout: float | None = None
+    ) -> Deferred[ResponseT_co]:
+        """Send a request now, of the version that was agreed on.
+
+        Calls are sent in their order, one at a time.
+
+        :param timeout: seconds until it is given up; None for `Limits.call_timeout`.
+        :returns: a Deferred that fires with the typed response. Its errbacks are those of
+            `ocpp_twisted.interfaces.IActiveCaller.call`: `NotConnected` if there is no connection,
+            `CallNotAllowed` if BootNotification has not been accepted.
+        """
+        link = self._link
+        if link is None:
+            return fail(self._not_connected())
+        objection = self._objection(request)
+        return link.call(request, timeout) if objection is None else fail(objection)
+
+    def queue(
+        self,
+        message: Request[ResponseT_co] | Callable[[], Request[ResponseT_co]],
+        *,
+        expendable: bool = False,
+    ) -> Deferred[ResponseT_co]:
+        """Send a message about a transaction: now or when that can be done, after those before it.
+
+        It is sent until the central system takes it, or has refused it `Retries.attempts` times.
+        A TransactionEvent that is queued while there is no connection is marked ``offline``.
+
+        :param message: the request, or what makes it when it is sent; for example since a
+            transaction's id is in an answer that has not come.
+        :param expendable: whether it may be dropped if there is no room for a later one: a
+            MeterValues, or a TransactionEvent that is neither the first nor the last.
+        :returns: a Deferred of the typed response. Its errback is what the last attempt met, or
+            `QueueFull` if it was dropped.
+        """
+        offline = not self.connected
+
+        def make() -> Request[ResponseT_co]:
+            request: Any = message() if callable(message) else message
+            if offline and "offline" in getattr(request, "__struct_fields__", ()):
+                request = msgspec.structs.replace(request, offline=True)
+            return request  # type: ignore[no-any-return]
+
+        return self._messages.add(make, expendable)
+
+    @property
+    def queued(self) -> int:
+        """How many messages about transactions have no answer yet."""
+        return len(self._messages)
+
+    def send(self, message: Send) -> None:
+        """Send a SEND (OCPP 2.1), which has no answer.
+
+        :raises NotConnected: if there is no connection.
+        :raises CallNotAllowed: if BootNotification has not been accepted.
+        :raises LocalProtocolError: if the version has no such message.
+        """
+        if self._link is None:
+            raise self._not_connected()
+        objection = self._objection(message)
+        if objection is not None:
+            raise objection
+        self._link.send(message)
+
+    def boot(self) -> None:
+        """Send a BootNotification now: the central system has asked for it (TriggerMessage)."""
+        self._booting.boot()
+
+    def heartbeat(self) -> Deferred[Any]:
+        """Send a Heartbeat now; the clock is set by its answer.
+
+        :returns: a Deferred of the response.
+        """
+        if self._link is None:
+            return fail(self._not_connected())
+        heartbeat: Any = CATALOGUES[self._link.version].actions["Heartbeat"].request
+        return self.call(heartbeat()).addCallback(self._set_clock)
+
+    def reconnect(self) -> None:
+        """Close the connection and open another one at once; registration goes on."""
+        if self._state is State.OPEN and self._link is not None:
+            self._at_once = True
+            self._link.close(1000, "the charge point connects anew")
+        elif self._state is State.WAITING and self._timer is not None:
+            self._timer.reset(0)
+
+    # -- the connection -----------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        self._timer = None
+        self._state = State.CONNECTING
+        subprotocols = [CATALOGUES[version].rules.subprotocol for version in self._versions]
+        opening = self._opening = self._dialer.connect(self._target, subprotocols, self._opened)
+        opening.addCallbacks(self._online, self._cannot_connect)
+
+    def _opened(self, subprotocol: str, transport: IMessageTransport) -> IMessageReceiver:
+        version = next(
+            each for each in self._versions if CATALOGUES[each].rules.subprotocol == subprotocol
+        )
+        catalogue, handlers = self._versions[version]
+        limits = self._options.limits
+        session = Session(catalogue, self._new_id, limits.queued_calls, limits.json_depth)
+        self._link = link = Link(
+            Identity(self.id),
+            session,
+            handlers,
+            transport,
+            self._deadlines,
+            self._offline,
+            limits,
+            self._remembered,
+        )
+        link.charge_point = self
+        self._admit(link)
+        return link
+
+    def _online(self, result: None) -> None:
+        self._opening = None
+        if self._link is None:  # it has been closed at once
+            return
+        self._state = State.OPEN
+        self._failed, self._retry_after = 0, 0.0
+        _log.info("connected: {charge_point} over {link}", charge_point=self, link=self._link)
+        for handler in self._handlers:
+            run_handler(handler.charge_point_online, self._link)
+        if self.registration is Status.ACCEPTED:
+            self._go_on()
+        else:
+            self._booting.begin()
+
+    def _cannot_connect(self, failure: Failure) -> None:
+        self._opening = None
+        if self._state is State.STOPPED:
+            return
+        _log.warn("cannot connect: {charge_point}: {why}", charge_point=self, why=failure.value)
+        if isinstance(failure.value, CannotConnect):
+            self._retry_after = failure.value.retry_after
+        self._wait()
+        self._failed += 1
+
+    def _offline(self, link: Any, reason: str) -> None:
+        self._link = None
+        self._booting.pause()
+        self._heartbeats.stop()
+        self._messages.stop()
+        seconds = self._clock.seconds() - link.since
+        _log.info("disconnected: {charge_point}: {reason}", charge_point=self, reason=reason)
+        for handler in self._handlers:
+            run_handler(handler.charge_point_offline, link, reason, seconds)
+        stopped, self._stopped = self._stopped, []
+        for each in stopped:
+            each.callback(None)
+        if self._state is State.STOPPED or self._link is not None:
+            return
+        if self._at_once:
+            self._at_once = False
+            self._connect()
+        else:
+            self._wait()
+
+    def _wait(self) -> None:
+        self._state = State.WAITING
+        seconds = self.backoff.seconds(self._failed, self._random)
+        seconds, self._retry_after = max(seconds, self._retry_after), 0.0
+        self._timer = self._clock.callLater(seconds, self._connect)
+
+    # -- registration -------------------------------------------------------------------------
+
+    def _send_boot(self) -> Deferred[Any]:
+        link = self._link
+        if link is None:
+            return fail(self._not_connected())
+        boot = next(each for each in self.boots if version_of(type(each)) == link.version)
+        return link.call(boot)
+
+    def _boot_answered(self, response: Any) -> None:
+        self._set_clock(response)
+        status, link = self.registration, self._link
+        _log.info("{status}: {charge_point}", status=status.value, charge_point=self)
+        if link is not None:
+            self._admit(link)
+        if status is not Status.ACCEPTED:
+            self._heartbeats.stop()
+            return
+        self._heartbeats.interval = response.interval or self._options.heartbeat_interval
+        if self.connected:
+            self._go_on()
+
+    def _admit(self, link: Link) -> None:
+        """A charge point that is rejected takes no orders (1.6 section 4.2, 2.x B03.FR.08)."""
+        rejected = self.registration is Status.REJECTED
+        link.admit(() if rejected else None)
+        link.silent = rejected and CATALOGUES[link.version].rules.rejected_is_silent
+
+    def _go_on(self) -> None:
+        self._heartbeats.start()
+        self._messages.go_on()
+        waiting, self._awaiting = self._awaiting, []
+        for each in waiting:
+            each.callback(None)
+
+    def _not_connected(self) -> NotConnected:
+        return NotConnected(f"{self.id} has no connection to its central system")
+
+    def _objection(self, message: Request[Any] | Send) -> CallNotAllowed | None:
+        admits = self._booting.admits
+        if admits is None or message.ACTION in admits:
+            return None
+        return CallNotAllowed(
+            f"{self.id}: {message.ACTION} has to wait until BootNotification is accepted"
+        )
+
+    def _heartbeat(self) -> None:
+        self.heartbeat().addErrback(
+            lambda failure: _log.info(
+                "Heartbeat has no answer: {charge_point}: {error}",
+                charge_point=self,
+                error=failure.value,
+            )
+        )
+
+    def _set_clock(self, response: Any) -> Any:
+        there = response.currentTime
+        self._offset = there - datetime.fromtimestamp(self._clock.seconds(), UTC)
+        return response
+
+    def _send_again(self, request: Request[Any], message_id: str) -> Deferred[Any]:
+        link = self._link
+        if link is None:
+            return fail(self._not_connected())
+        objection = self._objection(request)
+        return link.call_again(request, message_id) if objection is None else fail(objection)
+
+
+def _versions(
+    boots: Sequence[Request[Any]], handlers: Sequence[IActionPlugin]
+) -> Mapping[str, tuple[Catalogue, Mapping[str, Route]]]:
+    """Version to its catalogue and handlers, the preferred one first."""
+    found: dict[str, Catalogue] = {}
+    for boot in boots:
+        version = version_of(type(boot)) if isinstance(boot, Request) else None
+        if version is None or boot.ACTION != "BootNotification" or version in found:
+            raise ConfigurationError(
+                f"{boot!r}: give one BootNotificationRequest for each version, for example "
+                "v16.BootNotificationRequest(chargePointVendor=..., chargePointModel=...)"
+            )
+        found[version] = CATALOGUES[version]
+    if not found:
+        raise ConfigurationError("a charge point offers one version at least: give a boot for it")
+    catalogues = with_custom_actions(found.values(), handlers)
+    return {catalogue.version: (catalogue, routes(catalogue, handlers)) for catalogue in catalogues}
