@@ -1,12 +1,11 @@
 """What the tests stand on: connections in memory, and a WebSocket peer that speaks bytes.
 
-`Wire` is one charge point's end of a connection without a WebSocket; `Peer` is its end of a
+A `Wire` is one charge point's end of a connection without a WebSocket; `Peer` is its end of a
 WebSocket without a socket. Neither imitates a class of ours: they are the other side.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 from collections.abc import Callable, Sequence
@@ -21,82 +20,20 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import Clock, LoopingCall
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from ocpp_twisted.central_system import CentralSystem
 from ocpp_twisted.connection import Connection
 from ocpp_twisted.deadlines import Deadlines
 from ocpp_twisted.identity import Identity
-from ocpp_twisted.interfaces import IMessageTransport
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.ocppj.session import Session
 from ocpp_twisted.plugin import ActionPlugin
 from ocpp_twisted.remembered import Remembered
 from ocpp_twisted.routing import routes
+from ocpp_twisted.testing import MemoryTransport, Wire
 from ocpp_twisted.versions import CATALOGUES
 
 HEARTBEAT = '[2,"h1","Heartbeat",{}]'
-
-
-@implementer(IMessageTransport)
-class MemoryTransport:
-    """Keeps what is sent.
-
-    :ivar sent: the messages (str), in their order.
-    :ivar closed: (code, reason) of the closing; None until then.
-    :ivar paused: whether nothing is to be read.
-    """
-
-    peer = "memory"
-    security_profile = 0
-
-    def __init__(self) -> None:
-        self.sent: list[str] = []
-        self.closed: tuple[int, str] | None = None
-        self.paused = False
-
-    def send_message(self, data: bytes) -> None:
-        if self.closed is None:
-            self.sent.append(data.decode())
-
-    def close(self, code: int, reason: str) -> None:
-        if self.closed is None:
-            self.closed = (code, reason)
-
-    def pause_receiving(self) -> None:
-        self.paused = True
-
-    def resume_receiving(self) -> None:
-        self.paused = False
-
-
-class Wire:
-    """A charge point's end of a connection.
-
-    :ivar connection: ours.
-    :ivar ended: the reasons with which the connection told its owner of its end.
-    """
-
-    def __init__(self, transport: MemoryTransport, connection: Connection) -> None:
-        self.transport = transport
-        self.connection = connection
-        self.ended: list[str] = []
-
-    def says(self, message: str | bytes) -> None:
-        """Send a message to the central system."""
-        self.connection.receive(message.encode() if isinstance(message, str) else message)
-
-    def hears(self) -> list[str]:
-        """What has been sent since the last time this was asked."""
-        sent, self.transport.sent[:] = list(self.transport.sent), []
-        return sent
-
-    def hears_call(self) -> str:
-        """The message id of the one CALL that has been sent since the last time."""
-        (frame,) = self.hears()
-        message_type, message_id, *_ = json.loads(frame)
-        assert message_type == 2, frame
-        return str(message_id)
 
 
 def wire(

@@ -61,6 +61,7 @@ FLOORS = {
     "central_system": 4,
     "charge_point": 4,
     "websocket": 4,
+    "simulator": 5,
     "plugins": 5,
     "command_line": 6,
     "config": 6,
