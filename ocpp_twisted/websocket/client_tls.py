@@ -78,19 +78,19 @@ class ClientTLS:
         own: dict[str, Any] = {}
         if self.cert is not None and self.key is not None:
             chain = read(self.cert, "certificate", x509.load_pem_x509_certificates)
+            key: Any = read_key(self.key)
+            if chain[0].public_key() != key.public_key():
+                raise ConfigurationError(f"{self.key} is not the key to {self.cert}")
             first, *more = (crypto.X509.from_cryptography(each) for each in chain)
             own = {
-                "privateKey": crypto.PKey.from_cryptography_key(read_key(self.key)),  # type: ignore[arg-type]
+                "privateKey": crypto.PKey.from_cryptography_key(key),
                 "certificate": first,
                 "extraCertChain": more,
             }
         trust = platformTrust() if self.ca is None else trustRootFromCertificates(_cas(self.ca))
-        try:
-            if self.verify:
-                return optionsForClientTLS(host, trust, extraCertificateOptions=own)
-            return _Unverified(host, CertificateOptions(verify=False, **own).getContext())
-        except SSL.Error as error:
-            raise ConfigurationError(f"{self.key} is not the key to {self.cert}") from error
+        if self.verify:
+            return optionsForClientTLS(host, trust, extraCertificateOptions=own)
+        return _Unverified(host, CertificateOptions(verify=False, **own).getContext())
 
 
 @implementer(IOpenSSLClientConnectionCreator)

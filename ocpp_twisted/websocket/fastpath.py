@@ -234,7 +234,9 @@ def read_unmasked(data: bytes) -> bytes | None:
     if size < 2:
         return None
     length, start = data[1], 2
-    if length == 126 and size >= 4:
+    if length > 126 or (length == 126 and size < 4):  # a longer one, or masked
+        return None
+    if length == 126:
         length, start = (data[2] << 8) | data[3], 4
         if length < 126:
             return None
