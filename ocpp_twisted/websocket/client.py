@@ -234,7 +234,8 @@ class Dialer(WebSocketClientFactory):
             except ConfigurationError:
                 return fail()
         connecting: Deferred[Any] = self._endpoint(target).connect(factory)
-        connecting.addErrback(protocol.unreached)
+        # Its result would be the protocol, which would wait for the garbage collector.
+        connecting.addCallbacks(lambda _: None, protocol.unreached)
         return result
 
     def _endpoint(self, target: Target) -> Any:
@@ -253,8 +254,8 @@ class _One(Factory):
     noisy = False
 
     def __init__(self, protocol: OCPPClientProtocol) -> None:
-        self._protocol = protocol
+        self._protocols = [protocol]
 
     def buildProtocol(self, addr: object) -> OCPPClientProtocol:
-        """See `twisted.internet.interfaces.IProtocolFactory`."""
-        return self._protocol
+        """See `twisted.internet.interfaces.IProtocolFactory`; it is kept here no longer."""
+        return self._protocols.pop()
