@@ -182,7 +182,9 @@ class ChargePoint:
         """
         self._booting.forget()
         self._remembered = Remembered()
-        return self.stop().addCallback(lambda _: self.start())
+        stopped = self.stop()
+        self.start()
+        return stopped
 
     @property
     def state(self) -> State:
@@ -398,16 +400,14 @@ class ChargePoint:
         _log.info("disconnected: {charge_point}: {reason}", charge_point=self, reason=reason)
         for handler in self._handlers:
             run_handler(handler.charge_point_offline, link, reason, seconds)
-        stopped, self._stopped = self._stopped, []
-        for each in stopped:
-            each.callback(None)
-        if self._state is State.STOPPED or self._link is not None:
-            return
         if self._at_once:
             self._at_once = False
             self._connect()
-        else:
+        elif self._state is not State.STOPPED:
             self._wait()
+        stopped, self._stopped = self._stopped, []
+        for each in stopped:
+            each.callback(None)
 
     def _wait(self) -> None:
         self._state = State.WAITING

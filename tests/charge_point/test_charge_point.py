@@ -238,6 +238,23 @@ class ConnectingTests(SynchronousTestCase):
         network.run()
         self.assertEqual([boot.reason for boot in registry.boots], ["PowerUp", "RemoteReset"])
 
+    def test_the_last_word_counts(self) -> None:
+        network = Network()
+        charge_point = network.charge_point("CP1", "1.6", options=EVERY_SECOND)
+        charge_point.reboot()
+        charge_point.reboot()
+        network.run()
+        self.assertTrue(charge_point.connected)
+        charge_point.reboot()
+        network.cut()
+        network.run()
+        self.assertTrue(charge_point.connected)
+        charge_point.reboot()
+        charge_point.stop()
+        network.run(100)
+        self.assertEqual(charge_point.state, State.STOPPED)
+        self.assertFalse(network.central_system.charge_points)
+
 
 class RegistrationTests(SynchronousTestCase):
     version: ClassVar[str] = "1.6"
