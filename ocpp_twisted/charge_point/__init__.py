@@ -6,7 +6,8 @@ Imports connections and what is below them, and of `websocket` the client.
 from __future__ import annotations
 
 from ocpp_twisted.charge_point.backoff import Backoff
-from ocpp_twisted.charge_point.charge_point import ChargePoint, Connects, State
+from ocpp_twisted.charge_point.charge_point import ChargePoint
+from ocpp_twisted.charge_point.line import Connects, State
 from ocpp_twisted.charge_point.link import Link
 from ocpp_twisted.charge_point.options import ChargePointOptions
 from ocpp_twisted.charge_point.transactions import Retries

@@ -1,14 +1,7 @@
-"""A charge point: one that connects, boots, and stays connected.
+"""A charge point: it connects, boots, stays connected, and says what it has to say.
 
-Imports its neighbours, connections and what is below them; opens connections through `Connects`
-only. What it does when is a table::
-
-    STOPPED --start()--> CONNECTING --opened--> OPEN --closed--> WAITING --time--> CONNECTING ...
-       ^                     |                   |                  ^
-       +-------stop()--------+-- it cannot ------|------------------+
-
-While OPEN it boots unless it has been accepted: registration outlives connections (OCPP-J 1.6
-section 5.4, OCPP 2.1 part 4 section 5.4), until `reboot`.
+Imports its neighbours, connections and what is below them. Registration outlives connections
+(OCPP-J 1.6 section 5.4, OCPP 2.1 part 4 section 5.4), until `ChargePoint.reboot`.
 """
 
 from __future__ import annotations
@@ -16,32 +9,31 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from itertools import count
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from ocpp_twisted.answering import run_handler
+from ocpp_twisted.charge_point.backoff import Backoff
 from ocpp_twisted.charge_point.booting import Asked, Booting
 from ocpp_twisted.charge_point.heartbeats import Heartbeats
+from ocpp_twisted.charge_point.line import Connects, Line, State
 from ocpp_twisted.charge_point.link import Link
 from ocpp_twisted.charge_point.options import ChargePointOptions
 from ocpp_twisted.charge_point.transactions import Retries, TransactionMessages
 from ocpp_twisted.deadlines import Deadlines
 from ocpp_twisted.errors import (
     CallNotAllowed,
-    CannotConnect,
     ConfigurationError,
     NotConnected,
 )
 from ocpp_twisted.identity import Identity
-from ocpp_twisted.interfaces import IActionPlugin, IMessageReceiver, IMessageTransport
+from ocpp_twisted.interfaces import IActionPlugin, IMessageTransport
 from ocpp_twisted.ocppj.catalogue import Catalogue
 from ocpp_twisted.ocppj.message import Request, ResponseT_co, Send
 from ocpp_twisted.ocppj.session import Session
@@ -52,30 +44,9 @@ from ocpp_twisted.versions import CATALOGUES, version_of
 from ocpp_twisted.websocket.client import Dialer
 from ocpp_twisted.websocket.target import Target
 
-__all__ = ["ChargePoint", "Connects", "State"]
+__all__ = ["ChargePoint"]
 
 _log = Logger()
-
-
-class Connects(Protocol):
-    """What opens connections: a `Dialer`, or `ocpp_twisted.testing` in memory."""
-
-    def connect(
-        self,
-        target: Target,
-        subprotocols: Sequence[str],
-        opened: Callable[[str, IMessageTransport], IMessageReceiver],
-    ) -> Deferred[None]:
-        """See `Dialer.connect`."""
-
-
-class State(Enum):
-    """See the head of this module."""
-
-    STOPPED = "stopped"
-    CONNECTING = "connecting"
-    OPEN = "open"
-    WAITING = "waiting"
 
 
 class ChargePoint:
@@ -95,7 +66,6 @@ class ChargePoint:
     :param random: for the waiting times; give a seeded one to have them repeated.
     :raises ConfigurationError: if `target`, `boots` or `handlers` cannot be used.
     :ivar id: its id, as in the URL.
-    :ivar backoff: how long it waits before it connects again; may be replaced at any time.
     :ivar boots: as above; may be replaced at any time by others of the same versions.
     """
 
@@ -111,25 +81,14 @@ class ChargePoint:
         random: Random | None = None,
     ) -> None:
         self._options = options = options if options is not None else ChargePointOptions()
-        self._target = target if isinstance(target, Target) else Target(url=target)
+        target = target if isinstance(target, Target) else Target(url=target)
         self._clock: IReactorTime = reactor
-        self._dialer = dialer if dialer is not None else Dialer(reactor)
-        self._random = random if random is not None else Random()
         self._handlers = tuple(handlers)
         self._deadlines = deadlines if deadlines is not None else Deadlines(reactor)
-        self.id = self._target.id
-        self.backoff = options.backoff
+        self.id = target.id
         self.boots = tuple(boots)
-        self._state = State.STOPPED
-        self._link: Link | None = None
-        self._opening: Deferred[None] | None = None
-        self._failed = 0
-        self._retry_after = 0.0
-        self._at_once = False
-        self._timer: IDelayedCall | None = None
         self._remembered = Remembered()
         self._offset = timedelta()
-        self._stopped: list[Deferred[None]] = []
         self._awaiting: list[Deferred[None]] = []
         self._booting = Booting(
             self._send_boot, self._boot_answered, reactor, options.boot_interval
@@ -142,36 +101,33 @@ class ChargePoint:
         self._messages = TransactionMessages(
             self._send_again, self._new_id, reactor, options.retries, options.kept_messages
         )
+        self._line = Line(
+            target,
+            list(self._versions),
+            self._make_link,
+            self._online,
+            self._offline,
+            dialer if dialer is not None else Dialer(reactor),
+            reactor,
+            options.backoff,
+            random if random is not None else Random(),
+        )
 
     def __repr__(self) -> str:
-        return f"<ChargePoint {self.id}, {self._state.value}>"
+        return f"<ChargePoint {self.id}, {self.state.value}>"
 
     # -- its life -----------------------------------------------------------------------------
 
     def start(self) -> None:
         """Connect, and stay connected until `stop`. Does nothing if it has been started."""
-        if self._state is State.STOPPED and self._link is None:
-            self._connect()
-        elif self._state is State.STOPPED:  # the old connection is still closing
-            self._state, self._at_once = State.WAITING, True
+        self._line.start()
 
     def stop(self) -> Deferred[None]:
         """Disconnect, and stay so. What waits in the queue is sent after another `start`.
 
         :returns: a Deferred that fires when the connection has ended.
         """
-        self._state, self._at_once = State.STOPPED, False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._opening is not None:
-            self._opening.cancel()
-        if self._link is None:
-            return succeed(None)
-        stopped: Deferred[None] = Deferred()
-        self._stopped.append(stopped)
-        self._link.close(1000, "the charge point stops")
-        return stopped
+        return self._line.stop("the charge point stops")
 
     def reboot(self) -> Deferred[None]:
         """Start anew: disconnect, connect again at once, and boot.
@@ -182,14 +138,18 @@ class ChargePoint:
         """
         self._booting.forget()
         self._remembered = Remembered()
-        stopped = self.stop()
-        self.start()
+        stopped = self._line.stop("the charge point starts anew")
+        self._line.start()
         return stopped
+
+    def reconnect(self) -> None:
+        """Close the connection and open another one at once; registration goes on."""
+        self._line.reconnect()
 
     @property
     def state(self) -> State:
         """Where it stands with its connection."""
-        return self._state
+        return self._line.state
 
     @property
     def connected(self) -> bool:
@@ -242,11 +202,24 @@ class ChargePoint:
     @property
     def target(self) -> Target:
         """Where it connects to. Another one counts from the next connection on (`reconnect`)."""
-        return self._target
+        return self._line.target
 
     @target.setter
     def target(self, target: Target) -> None:
-        self._target = target
+        self._line.target = target
+
+    @property
+    def backoff(self) -> Backoff:
+        """How long it waits before it connects again; may be replaced."""
+        return self._line.backoff
+
+    @backoff.setter
+    def backoff(self, backoff: Backoff) -> None:
+        self._line.backoff = backoff
+
+    @property
+    def _link(self) -> Link | None:
+        return self._line.link
 
     # -- what it says -------------------------------------------------------------------------
 
@@ -329,37 +302,19 @@ class ChargePoint:
         heartbeat: Any = CATALOGUES[self._link.version].actions["Heartbeat"].request
         return self.call(heartbeat()).addCallback(self._set_clock)
 
-    def reconnect(self) -> None:
-        """Close the connection and open another one at once; registration goes on."""
-        if self._state is State.OPEN and self._link is not None:
-            self._at_once = True
-            self._link.close(1000, "the charge point connects anew")
-        elif self._state is State.WAITING and self._timer is not None:
-            self._timer.reset(0)
-
     # -- the connection -----------------------------------------------------------------------
 
-    def _connect(self) -> None:
-        self._timer = None
-        self._state = State.CONNECTING
-        subprotocols = [CATALOGUES[version].rules.subprotocol for version in self._versions]
-        opening = self._opening = self._dialer.connect(self._target, subprotocols, self._opened)
-        opening.addCallbacks(self._online, self._cannot_connect)
-
-    def _opened(self, subprotocol: str, transport: IMessageTransport) -> IMessageReceiver:
-        version = next(
-            each for each in self._versions if CATALOGUES[each].rules.subprotocol == subprotocol
-        )
-        catalogue, handlers = self._versions[version]
+    def _make_link(self, subprotocol: str, transport: IMessageTransport) -> Link:
+        catalogue, handlers = self._versions[subprotocol]
         limits = self._options.limits
         session = Session(catalogue, self._new_id, limits.queued_calls, limits.json_depth)
-        self._link = link = Link(
+        link = Link(
             Identity(self.id),
             session,
             handlers,
             transport,
             self._deadlines,
-            self._offline,
+            self._line.ended,  # type: ignore[arg-type] # it is called with the link itself
             limits,
             self._remembered,
         )
@@ -367,32 +322,16 @@ class ChargePoint:
         self._admit(link)
         return link
 
-    def _online(self, result: None) -> None:
-        self._opening = None
-        if self._link is None:  # it has been closed at once
-            return
-        self._state = State.OPEN
-        self._failed, self._retry_after = 0, 0.0
-        _log.info("connected: {charge_point} over {link}", charge_point=self, link=self._link)
+    def _online(self, link: Link) -> None:
+        _log.info("connected: {charge_point} over {link}", charge_point=self, link=link)
         for handler in self._handlers:
-            run_handler(handler.charge_point_online, self._link)
+            run_handler(handler.charge_point_online, link)
         if self.registration is Status.ACCEPTED:
             self._go_on()
         else:
             self._booting.begin()
 
-    def _cannot_connect(self, failure: Failure) -> None:
-        self._opening = None
-        if self._state is State.STOPPED:
-            return
-        _log.warn("cannot connect: {charge_point}: {why}", charge_point=self, why=failure.value)
-        if isinstance(failure.value, CannotConnect):
-            self._retry_after = failure.value.retry_after
-        self._wait()
-        self._failed += 1
-
-    def _offline(self, link: Any, reason: str) -> None:
-        self._link = None
+    def _offline(self, link: Link, reason: str) -> None:
         self._booting.pause()
         self._heartbeats.stop()
         self._messages.stop()
@@ -400,20 +339,6 @@ class ChargePoint:
         _log.info("disconnected: {charge_point}: {reason}", charge_point=self, reason=reason)
         for handler in self._handlers:
             run_handler(handler.charge_point_offline, link, reason, seconds)
-        if self._at_once:
-            self._at_once = False
-            self._connect()
-        elif self._state is not State.STOPPED:
-            self._wait()
-        stopped, self._stopped = self._stopped, []
-        for each in stopped:
-            each.callback(None)
-
-    def _wait(self) -> None:
-        self._state = State.WAITING
-        seconds = self.backoff.seconds(self._failed, self._random)
-        seconds, self._retry_after = max(seconds, self._retry_after), 0.0
-        self._timer = self._clock.callLater(seconds, self._connect)
 
     # -- registration -------------------------------------------------------------------------
 
@@ -486,7 +411,7 @@ class ChargePoint:
 def _versions(
     boots: Sequence[Request[Any]], handlers: Sequence[IActionPlugin]
 ) -> Mapping[str, tuple[Catalogue, Mapping[str, Route]]]:
-    """Version to its catalogue and handlers, the preferred one first."""
+    """Subprotocol to its catalogue and handlers, the preferred one first."""
     found: dict[str, Catalogue] = {}
     for boot in boots:
         version = version_of(type(boot)) if isinstance(boot, Request) else None
@@ -499,4 +424,7 @@ def _versions(
     if not found:
         raise ConfigurationError("a charge point offers one version at least: give a boot for it")
     catalogues = with_custom_actions(found.values(), handlers)
-    return {catalogue.version: (catalogue, routes(catalogue, handlers)) for catalogue in catalogues}
+    return {
+        catalogue.rules.subprotocol: (catalogue, routes(catalogue, handlers))
+        for catalogue in catalogues
+    }
