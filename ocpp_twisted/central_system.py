@@ -29,6 +29,7 @@ from ocpp_twisted.interfaces import (
     IActiveCaller,
     IChargePoint,
     IConnectionOwner,
+    IKnowsChargePoints,
     IMessageTransport,
     IObserver,
     ISharedMemory,
@@ -38,6 +39,7 @@ from ocpp_twisted.ocppj.catalogue import Catalogue
 from ocpp_twisted.ocppj.message import Request, ResponseT_co
 from ocpp_twisted.ocppj.session import Session
 from ocpp_twisted.quirks import Quirks
+from ocpp_twisted.recalling import Recalling
 from ocpp_twisted.remembered import Memory
 from ocpp_twisted.routing import routes, with_custom_actions
 from ocpp_twisted.sharing import Sharing
@@ -87,6 +89,8 @@ class CentralSystem:
         self._connections: dict[Identity, Connection] = {}
         self._sharing = None if shared is None else Sharing(shared, self._limits, clock)
         self._memory = Memory(self._limits, self._sharing)
+        knows = next((one for one in self._plugins if IKnowsChargePoints.providedBy(one)), None)
+        self._recalling = Recalling(self._sharing, knows, clock)
         #: Those who wait until all connections have ended; nobody as long as it does not stop.
         self._waiting: list[Deferred[None]] = []
         # Message ids differ from all that any process ever sent: 2.x wants them unique for each
@@ -198,12 +202,12 @@ class CentralSystem:
         self._tell("charge_point_online", connection)
         if self._waiting:
             connection.finish()
-        if self._sharing is not None:
-            self._recall(self._sharing, connection, session)
+        if self._recalling.is_due(remembered):
+            self._recall(connection, session)
         return connection
 
-    def _recall(self, sharing: Sharing, connection: Connection, session: Session) -> None:
-        """What a charge point says is held until it is known what other processes know of it."""
+    def _recall(self, connection: Connection, session: Session) -> None:
+        """What a charge point says is held until it is known what others know of it."""
         remembered = connection.remembered
         connection.hold()
 
@@ -211,7 +215,7 @@ class CentralSystem:
             session.leniency = self._quirks.leniency(connection.version, *remembered.maker)
             connection.go_on()
 
-        recalling = sharing.recall(connection.identity, remembered, session.catalogue)
+        recalling = self._recalling.recall(connection.identity, remembered, session.catalogue)
         recalling.addCallback(go_on)
 
     def stop(self, grace: float, rate: int | None = None) -> Deferred[None]:

@@ -34,6 +34,7 @@ __all__ = [
     "IChecksConfig",
     "IConnectionOwner",
     "IDoorkeeper",
+    "IKnowsChargePoints",
     "IListsNodes",
     "IMeasured",
     "IMessageReceiver",
@@ -47,6 +48,7 @@ __all__ = [
     "IShowsOperations",
     "IStopsLast",
     "ITellsConfig",
+    "KnownChargePoint",
     "Node",
     "RefusedHandler",
     "RequestHandler",
@@ -78,6 +80,18 @@ class ConnectedChargePoint:
     version: str
     peer: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownChargePoint:
+    """What is still known of a charge point when the server has been started again.
+
+    :ivar registration: the RegistrationStatus that holds for it; empty if none does.
+    :ivar boot: its last BootNotification, as a JSON value; None if it has sent none.
+    """
+
+    registration: str = ""
+    boot: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,6 +389,20 @@ class ISharedMemory(Interface):
         :param last: the revision over which it may be put, 0 if nothing was kept; None for any.
         :returns: a Deferred of its revision. Its errback is `Outdated` if another process has kept
             something meanwhile, and any other `OCPPError` if it cannot be kept now.
+        """
+
+
+class IKnowsChargePoints(Interface):
+    """An action plug-in that knows charge points longer than its process lives."""
+
+    def known_charge_point(identity: Identity) -> Deferred[KnownChargePoint | None]:
+        """What is known of a charge point that has connected, and has not booted since the start.
+
+        What it says meanwhile is held, for two seconds at most. Of several plug-ins the first is
+        asked.
+
+        :returns: a Deferred; it fires with None if nothing is known. Its errback is any
+            `OCPPError` if that cannot be told now: the charge point is served then.
         """
 
 

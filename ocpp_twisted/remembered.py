@@ -1,7 +1,7 @@
 """What is remembered of a charge point from one connection to the next.
 
-Imports its floor and below. In the memory of this process, and bounded: after a restart a charge
-point is served as one that is not known yet.
+Imports its floor and below. In the memory of this process, and bounded. Of what was before,
+`ocpp_twisted.recalling` asks others; a charge point of which nobody knows anything is served.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from ocpp_twisted.identity import Identity
+from ocpp_twisted.interfaces import KnownChargePoint
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.ocppj.catalogue import Action
 from ocpp_twisted.ocppj.events import CallReceived
-from ocpp_twisted.ocppj.leniency import Kind, Repair
+from ocpp_twisted.ocppj.leniency import Kind, Repair, maker
 from ocpp_twisted.registration import Registration, Status
 
 __all__ = ["Memory", "OpenCall", "Remembered"]
@@ -84,6 +85,14 @@ class Remembered:
             or any(self.maker)
             or self.registration.status is not Status.UNKNOWN
         )
+
+    def know(self, known: KnownChargePoint | None) -> None:
+        """Learn what was known before this process; what it has heard itself counts more."""
+        if known is None:
+            return
+        self.maker = maker(known.boot)
+        if known.registration and self.registration.status is Status.UNKNOWN:
+            self.registration.boot_answered(known.registration)
 
     def register(self, status: str) -> None:
         """Its registration is decided anew; what it was told before is told no more."""

@@ -47,6 +47,7 @@ FLOORS = {
     "registration": 3,
     "remembered": 3,
     "sharing": 3,
+    "recalling": 3,
     "answering": 3,
     "attached": 3,
     "hub": 3,

@@ -24,6 +24,7 @@ from ocpp_twisted.interfaces import (
     IActiveCaller,
     IChargePoint,
     IChecksConfig,
+    IKnowsChargePoints,
     IMeasured,
     IReportsHealth,
 )
@@ -71,7 +72,7 @@ _RENEW_EVERY = 60.0
 _CRL_EVERY = 86400.0
 
 
-@implementer(IAttached, IChecksConfig, IMeasured, IReportsHealth)
+@implementer(IAttached, IChecksConfig, IKnowsChargePoints, IMeasured, IReportsHealth)
 class LocalPlugin(
     Registration,
     Authorization,

@@ -13,7 +13,12 @@ from twisted.internet.defer import Deferred
 
 from ocpp_twisted.errors import CallFault, ErrorCode, NotConnected, RecordsUnavailable
 from ocpp_twisted.identity import Identity
-from ocpp_twisted.interfaces import IActiveCaller, IChargePoint, RequestHandler
+from ocpp_twisted.interfaces import (
+    IActiveCaller,
+    IChargePoint,
+    KnownChargePoint,
+    RequestHandler,
+)
 from ocpp_twisted.ocppj.message import Request, Response
 from ocpp_twisted.plugin import on
 from ocpp_twisted.plugins.local.keeping import Keeping
@@ -107,6 +112,24 @@ class Registration(Keeping):
         self._note_heard(charge_point)
         if charge_point.identity in self._rejected and self.caller is not None:
             self.caller.register(charge_point.identity, "Rejected")
+
+    def known_charge_point(self, identity: Identity) -> Deferred[KnownChargePoint | None]:
+        """See `IKnowsChargePoints.known_charge_point`: what its last boot was told holds on.
+
+        But for Rejected, where what the operator has decided since counts at once.
+        """
+
+        def known(found: tuple[Any, Any, Any] | None) -> KnownChargePoint | None:
+            if found is None:
+                return None
+            admission, told, boot = found
+            if admission == "Rejected":
+                told = admission
+            elif told == "Rejected":
+                told = admission or ("Accepted" if self.any_charge_point else None)
+            return KnownChargePoint(registration=told or "", boot=boot)
+
+        return self.store.run(charge_points.last_boot, identity).addCallback(known)
 
     def decided(self, identity: Identity, admission: Admission | None) -> None:
         """The operator has decided on a charge point.

@@ -23,6 +23,7 @@ __all__ = [
     "forget",
     "get_charge_point",
     "heard",
+    "last_boot",
     "list_charge_points",
     "rejected",
     "serial_number",
@@ -31,6 +32,9 @@ __all__ = [
 _table = charge_points.c
 _VERSIONS = select(_table.versions).where(of_charge_point(charge_points))
 _ADMISSION = select(_table.admission).where(of_charge_point(charge_points))
+_LAST_BOOT = select(_table.admission, _table.registration_status, _table.boot).where(
+    of_charge_point(charge_points)
+)
 _DOOR = select(doors.c.profile, doors.c.password, doors.c.serial_number).where(
     of_charge_point(doors)
 )
@@ -87,6 +91,17 @@ def admit(db: Connection, identity: Identity, admission: Admission) -> ChargePoi
     found = get_charge_point(db, identity)
     assert found is not None
     return found
+
+
+def last_boot(
+    db: Connection, identity: Identity
+) -> tuple[Admission | None, str | None, dict[str, Any] | None] | None:
+    """What the operator has decided on a charge point, what its last boot was told, and that.
+
+    :returns: None if it is not known.
+    """
+    row = db.execute(_LAST_BOOT, whose(identity)).first()
+    return None if row is None else (row.admission, row.registration_status, row.boot)
 
 
 def rejected(db: Connection) -> set[Identity]:
