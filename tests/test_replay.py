@@ -539,6 +539,16 @@ class HalfTests(ReplayTestCase):
             ],
         )
 
+    def test_the_answer_to_what_was_withheld_is_not_compared(self) -> None:
+        recorder = Recorder(LocalPlugin())
+        charge_point = recorder.online()
+        charge_point.receive(b'[2,"x","Authorize",{"password":"hush"')
+        charge_point.receive(HEARTBEAT.encode())
+        self.assertIn(b'[4,"x","FormationViolation"', b"".join(recorder.data))
+        report = self.played(recorder.data, LocalPlugin())
+        self.assertEqual(report.differences, [], str(report))
+        self.assertEqual(report.compared, 1)
+
     def test_time_that_goes_back(self) -> None:
         data = self.recorded()
         data[2] = data[2].replace(b"2026", b"2025")

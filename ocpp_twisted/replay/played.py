@@ -28,7 +28,7 @@ class Played:
     """The charge point's end of the connection.
 
     :ivar where: the line that was played last.
-    :ivar whole: whether it was recorded from its beginning, without a gap.
+    :ivar whole: whether it was recorded from its beginning, and nothing was lost or withheld.
     :ivar actions: message ids of the charge point's CALLs to their actions.
     :ivar unanswered: message ids of those that have no answer now.
     :ivar ids: message ids of our recorded CALLs to those of now.

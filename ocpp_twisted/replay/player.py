@@ -237,6 +237,7 @@ class _Player:
                 played.was_closed = line.code, line.reason
             elif line.message is None:
                 self._note(where, "a message was withheld: it is not played")
+                played.whole = False
             elif line.event == "in":
                 self._said(played, event, line.message)
             else:
