@@ -118,6 +118,19 @@ class Kinds(KindCase):
             _, repairs = self.read(TOLERANT, v16.StatusNotificationRequest, payload)
             self.assertEqual([repair.kind for repair in repairs], [Kind.SURPLUS_FIELD])
 
+    def test_times_that_the_fast_reader_takes(self) -> None:
+        for text in (
+            "2024-01-01T02:00:00+0200",
+            "2024-01-01 00:00:00Z",
+            "2024-01-01t00:00:00z",
+        ):
+            payload = STATUS | {"timestamp": text}
+            message = v16.CATALOGUE.read_request("StatusNotification", json.dumps(payload).encode())
+            self.assertEqual(message.timestamp, NEW_YEAR)
+            for leniency in (LETTER, TOLERANT):
+                read, repairs = self.read(leniency, v16.StatusNotificationRequest, payload)
+                self.assertEqual((read.timestamp, repairs), (NEW_YEAR, []))
+
     def test_whole_number(self) -> None:
         message = self.repaired(
             Kind.WHOLE_NUMBER,
