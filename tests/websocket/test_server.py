@@ -192,6 +192,12 @@ class HandshakeTests(ServerTestCase):
             head = Peer(self.factory).upgrades(subprotocols=offered)
             self.assertIn(f"\r\nSec-WebSocket-Protocol: {agreed}\r\n".encode(), head)
 
+    def test_a_version_in_the_url_decides_nothing(self) -> None:
+        head = self.cp1.upgrades("/ocpp/ocpp1.6/CP1", "ocpp2.0.1")
+        self.assertIn(b"\r\nSec-WebSocket-Protocol: ocpp2.0.1\r\n", head)
+        (charge_point,) = self.system.charge_points.values()
+        self.assertEqual(charge_point.version, "2.0.1")
+
     def test_no_common_subprotocol_is_finished_and_closed_at_once(self) -> None:
         for offered in ("ocpp9.9", None):
             cp1 = Peer(self.factory)

@@ -41,6 +41,13 @@ class DevelopmentCertificateTests(TLSTestCase):
         self.assertIn("localhost", names.get_values_for_type(x509.DNSName))
         self.assertIn("127.0.0.1", map(str, names.get_values_for_type(x509.IPAddress)))
 
+    def test_it_is_rsa_of_2048_bits(self) -> None:
+        """OCPP-J 1.6 section 6.2.1: no other kind, and no larger."""
+        certificate, _ = development_certificate(self.directory)
+        key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
+        assert isinstance(key, rsa.RSAPublicKey)
+        self.assertEqual(key.key_size, 2048)
+
     def test_it_is_kept(self) -> None:
         first = [path.read_bytes() for path in development_certificate(self.directory)]
         second = [path.read_bytes() for path in development_certificate(self.directory)]
