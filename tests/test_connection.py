@@ -572,6 +572,18 @@ class SendTests(SynchronousTestCase):
         new.connection.lost("gone")
         self.assertRaises(NotConnected, new.connection.send, message)
 
+    def test_it_goes_out_while_a_call_is_open(self) -> None:
+        """2.1 part 4, sections 4.1.1 and 4.2.4: a SEND may go at any time."""
+        cp1 = wire(ActionPlugin(), version="2.1")
+        for _ in range(2):  # one waits for its answer, one for its turn
+            cp1.connection.call(v21.ClearCacheRequest()).addErrback(lambda failure: None)
+        cp1.hears_call()
+        message = v21.CATALOGUE.read_request(
+            "NotifyPeriodicEventStream", json.dumps(json.loads(self.stream)[3]).encode()
+        )
+        cp1.connection.send(message)
+        self.assertEqual([json.loads(frame)[0] for frame in cp1.hears()], [6])
+
     def test_what_is_no_send_is_not_sent(self) -> None:
         cp1 = wire(ActionPlugin(), version="2.1")
         for wrong in (v21.HeartbeatRequest(), v21.HeartbeatResponse(currentTime=TIME.currentTime)):
