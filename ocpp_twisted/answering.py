@@ -62,7 +62,7 @@ class Answering:
         "_state",
         "_taking_held",
         "_transport",
-        "_waits",
+        "_unread",
         "message_id",
     )
 
@@ -91,8 +91,8 @@ class Answering:
         self._held: list[CallReceived] = []
         self._taking_held = False
         self._paused = False
-        #: Whether it has to be known first what is remembered.
-        self._waits = False
+        #: What has come before it is known what is remembered; None once that is known.
+        self._unread: list[bytes] | None = None
         #: See `IChargePoint.message_id`.
         self.message_id = ""
 
@@ -104,6 +104,7 @@ class Answering:
             self._remembered.orphan(call, self._limits.open_calls)
         self._open.clear()
         self._held.clear()
+        self._unread = None
 
     def _expire_answers(self, now: float) -> list[float]:
         """Answer the CALLs whose handlers take too long; returns the deadlines of the others."""
@@ -324,7 +325,7 @@ class Answering:
             return  # one of those has been answered at once: the loop below goes on
         self._taking_held = True
         try:
-            while self._held and not self._waits and len(self._open) < self._limits.open_calls:
+            while self._held and len(self._open) < self._limits.open_calls:
                 self._take_held(self._held.pop(0))
         finally:
             self._taking_held = False
@@ -340,7 +341,7 @@ class Answering:
 
     def _pace_receiving(self) -> None:
         full = len(self._open) >= self._limits.open_calls
-        if (full or self._waits) != self._paused:
+        if (full or self._unread is not None) != self._paused:
             self._paused = not self._paused
             if full and self._observer is not None:
                 self._observer.limit_reached("open_calls")

@@ -147,9 +147,12 @@ class Connection(Answering):
         """See `IMessageReceiver.receive`."""
         if self._state is not State.OPEN:
             return
+        if self._unread is not None:
+            self._unread.append(data)
+            return
         event = self._session.receive(data)
         if type(event) is CallReceived:
-            if self._held or len(self._open) >= self._limits.open_calls or self._waits:
+            if self._held or len(self._open) >= self._limits.open_calls:
                 self._held.append(event)  # it came in one read with those before it
             else:
                 self._called(event)
@@ -251,15 +254,17 @@ class Connection(Answering):
         self._registered(status)
 
     def hold(self) -> None:
-        """Take no CALL until `go_on`: it is not known yet what is remembered."""
-        self._waits = True
+        """Read nothing until `go_on`: it is not known yet what is remembered."""
+        self._unread = []
         self._pace_receiving()
 
     def go_on(self) -> None:
         """What is remembered is known as far as it will be."""
-        self._waits = False
+        unread, self._unread = self._unread, None
         if self._state is State.OPEN:
             self._session.admits = self._remembered.registration.admits
+            for data in unread or ():
+                self.receive(data)
             self._go_on()
 
     def finish(self) -> None:

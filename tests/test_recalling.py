@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from ocpp_twisted import v16
+from ocpp_twisted import quirks, v16
 from ocpp_twisted.central_system import CentralSystem
 from ocpp_twisted.errors import RecordsUnavailable
 from ocpp_twisted.identity import Identity
@@ -65,6 +65,19 @@ class RecallingTests(SynchronousTestCase):
         self.assertEqual([REFUSED], wire.hears())
         self.assertFalse(wire.transport.paused)
         self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_what_it_says_is_read_by_what_is_known(self) -> None:
+        profile = quirks.parse('[[profile]]\nvendor = "v"\nrepair = "number-as-string"')
+        self.central_system = CentralSystem([self.archive], self.clock, quirks=profile)
+        wire = online(self.central_system)
+        wire.says(BEAT.replace('"connectorId":1', '"connectorId":"1"'))
+        wire.says("[2]")
+        wire.says('[2,"2","Nothing",{}]')
+        self.assertEqual([], wire.hears())
+        self.archive.asked[0].callback(KnownChargePoint(registration="Accepted", boot=PENDING.boot))
+        result, error = wire.hears()
+        self.assertEqual('[3,"1",{}]', result)
+        self.assertIn('[4,"2","NotImplemented"', error)
 
     def test_nobody_knows_it(self) -> None:
         wire = self.reconnects()
