@@ -81,6 +81,11 @@ class Quirks:
         """What `from_document` makes the same profiles of; it can be written as JSON."""
         return {"profile": [profile.as_table() for profile in self._profiles]}
 
+    @property
+    def ask_for_makers(self) -> bool:
+        """Whether it matters who made a charge point."""
+        return any(any(profile.makers) for profile in self._profiles)
+
     def leniency(
         self, version: str, vendor: str = "", model: str = "", firmware: str = ""
     ) -> Leniency:

@@ -393,6 +393,23 @@ class KnownTests(ReplayTestCase):
             self.assertEqual(answer[2]["idTagInfo"]["status"], "Accepted")
             self.same(self.recorder.data, LocalPlugin(), quirks=profiles)
 
+    def test_a_vendor_that_is_not_told(self) -> None:
+        """The recording begins after the boot: profiles for its vendor do not fit any more."""
+        profiles = quirks.parse('[[profile]]\nvendor = "v"\nrepair = "string-as-number"')
+        self.recorder = Recorder(self.plugin, quirks=profiles)
+        charge_point = self.recorder.online()
+        self.says(charge_point, "BootNotification", chargePointVendor="v", chargePointModel="m")
+        booted = len(self.recorder.data)
+        self.says(charge_point, "Authorize", idTag=5)
+        self.same(self.recorder.data, LocalPlugin(), quirks=profiles)
+        online, after = self.recorder.data[:1], self.recorder.data[booted:]
+        report = self.played([*online, *after], LocalPlugin(), quirks=profiles)
+        self.assertEqual(1, len(report.differences))
+        (note,) = report.notes
+        self.assertIn("who made CP1 is not told: no profile for a vendor fits it", note)
+        report = self.played([*online, *after], LocalPlugin(), quirks=quirks.BUILT_IN["strict"])
+        self.assertEqual((1, []), (len(report.differences), report.notes))
+
     def test_charge_points(self) -> None:
         config = {"local": {"charge_points": "known"}}
         self.plugin.start(self.recorder.server, config["local"])

@@ -101,6 +101,7 @@ def replay(
 
 class _Player:
     _central_system: CentralSystem
+    _makers_matter: bool
 
     def __init__(
         self,
@@ -135,11 +136,13 @@ class _Player:
         settings, events = self._recorded(events)
         timeouts = given_up(events)
         then = quirks_of(settings) if settings.quirks else quirks
+        now = quirks if quirks is not None else then
+        self._makers_matter = now is not None and now.ask_for_makers
         self._central_system = CentralSystem(
             self._plugins,
             self._clock,
             limits=limits if limits is not None else settings.limits,
-            quirks=quirks if quirks is not None else then,
+            quirks=now,
         )
         if events:
             self._advance(events[0].line.seconds)
@@ -371,6 +374,12 @@ class _Player:
                 now = [*now[:2], {**now[2], "transactionId": then}]
         place = difference(recorded, now, self._ignored)
         if place is not None:
+            maker = played.connection.remembered.maker
+            if self._makers_matter and (recorded[0], now[0]) == (3, 4) and not any(maker):
+                self._note(
+                    where,
+                    f"who made {played.identity} is not told: no profile for a vendor fits it",
+                )
             self._differs(where, played, action, place, *text)
 
     def _today(self, played: Played, payload: Any) -> Any:
