@@ -16,6 +16,7 @@ from ocpp_twisted.central_system import CentralSystem
 from ocpp_twisted.data_transfer import DataTransferAnswer, transfer_data
 from ocpp_twisted.errors import CallFault, ErrorCode, InvalidResponse, LocalProtocolError
 from ocpp_twisted.plugin import ActionPlugin, on, on_data_transfer
+from ocpp_twisted.quirks import BUILT_IN
 from ocpp_twisted.versions import CATALOGUES
 from tests.support import Wire, online, wire
 
@@ -197,6 +198,12 @@ class ReadingTests(SynchronousTestCase):
         for version in CATALOGUES:
             power = self.taken(version, "power", data=json.dumps(data))
             self.assertEqual(power.since, datetime(2026, 1, 2, 1, 4, tzinfo=UTC))
+
+    def test_profiles_say_nothing_of_it(self) -> None:
+        data = {"watts": 1.0, "since": "2026-01-02 03:04+02"}
+        cp1 = online(CentralSystem([Acme()], Clock(), quirks=BUILT_IN["strict"]), version="2.1")
+        self.assertEqual(asks(cp1, "com.acme", "power", data=data), ACCEPTED)
+        self.assertEqual(cp1.connection.repairs, {})
 
     def test_data_of_another_type_is_rejected_with_the_reason(self) -> None:
         for data, why in (

@@ -142,6 +142,18 @@ class Kinds(KindCase):
         )
         self.assertEqual((message.connectorId, type(message.connectorId)), (1, int))
 
+    def test_whole_number_in_2_x(self) -> None:
+        """Draft 6 takes 1.0 for an integer; who rejects the kind rejects it all the same."""
+        message = self.repaired(
+            Kind.WHOLE_NUMBER,
+            v21.GetBaseReportRequest,
+            {"requestId": 1.0, "reportBase": "FullInventory"},
+            "$.requestId",
+            "$.requestId: a whole number with a decimal point, read",
+            standard=True,
+        )
+        self.assertEqual(message.requestId, 1)
+
     def test_number_as_string(self) -> None:
         text = "$.connectorId: a string, read as a number"
         for number in ("1", " 1 ", "1.0", "1e0"):
