@@ -263,8 +263,10 @@ class Connection(Answering):
         unread, self._unread = self._unread, None
         if self._state is State.OPEN:
             self._session.admits = self._remembered.registration.admits
+            finishing, self._finishing = self._finishing, False  # not before all is answered
             for data in unread or ():
                 self.receive(data)
+            self._finishing = finishing
             self._go_on()
 
     def finish(self) -> None:
@@ -435,6 +437,7 @@ class Connection(Answering):
         if (
             self._finishing
             and self._state is State.OPEN
+            and not self._unread
             and not self._session.answering
             and self._session.calls.deadline() is None
         ):

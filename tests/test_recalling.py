@@ -96,6 +96,15 @@ class RecallingTests(SynchronousTestCase):
         self.clock.advance(0.2)
         self.assertEqual(['[3,"1",{}]'], wire.hears())
 
+    def test_the_server_stops_meanwhile(self) -> None:
+        wire = self.reconnects()
+        wire.says(BEAT.replace('"1"', '"2"'))
+        self.central_system.stop(10.0)
+        self.assertIsNone(wire.transport.closed)
+        self.archive.asked[0].callback(None)
+        self.assertEqual(['[3,"1",{}]', '[3,"2",{}]'], wire.hears())
+        self.assertEqual((1001, "the central system stops"), wire.transport.closed)
+
     def test_what_was_decided_meanwhile_counts_more(self) -> None:
         wire = online(self.central_system)
         self.central_system.register("CP1", "Rejected")
