@@ -47,6 +47,18 @@ class Starting(Transcript):
         )
         self.assertEqual([HIGHEST, 1], [self.start(), self.start(connectorId=2)])
 
+    def test_id_that_the_charge_point_has_told_of_is_not_given_out(self) -> None:
+        """The store is a backup of yesterday, and the charge point still tells of today."""
+        first = self.start()
+        told = {"connectorId": 2, "meterValue": meter_value(1, value="1")}
+        for later in (1, 2):
+            self.charge_point.calls("MeterValues", transactionId=first + later, **told)
+
+        self.assertEqual(first + 3, self.start(connectorId=2))
+
+        known = [transaction.transactionId for transaction in self.site.transactions()]
+        self.assertEqual([first, first + 1, first + 2, first + 3], known)
+
     def test_another_process_with_the_same_database_gives_out_other_ids(self) -> None:
         first = self.start()
         self.site.plugin = LocalPlugin(now=lambda: NOW, store=self.site.plugin.store)

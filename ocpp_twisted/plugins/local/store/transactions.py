@@ -118,7 +118,7 @@ def start(
             update(transactions).where(_table.id == row.id).values(id_tag_status=decision.status)
         )
         return int(row.transaction_id), decision
-    transaction_id = new_id(db)
+    transaction_id = _unused_id(db, identity)
     decision = token.decide(db, now, NEW)
     insert_row(
         db,
@@ -138,6 +138,17 @@ def start(
     if begun.reservation is not None:
         used(db, identity, begun.reservation)
     return transaction_id, decision
+
+
+def _unused_id(db: Connection, identity: Identity) -> int:
+    """A new id that the charge point has not told of itself.
+
+    It has, if the store was brought back from a backup: those told of since then are given out
+    once more. What is skipped is skipped once, since the counter has gone on.
+    """
+    while find_row(db, identity, str(transaction_id := new_id(db))) is not None:
+        pass
+    return transaction_id
 
 
 def stop(
