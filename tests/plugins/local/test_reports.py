@@ -104,6 +104,19 @@ class Parts(SynchronousTestCase):
             known = self.site.facts("customerInformation")["1"]
             self.assertEqual(("I am Anna", True), (known["data"], known["complete"]))
 
+    def test_customer_information_without_end(self) -> None:
+        for seq_no in range(600):
+            self.charge_point.calls(
+                "NotifyCustomerInformation",
+                requestId=1,
+                seqNo=seq_no,
+                data="x",
+                generatedAt=NOW_TEXT,
+                tbc=seq_no < 599,
+            )
+        known = self.site.facts("customerInformation")["1"]
+        self.assertEqual((500, False), (len(known["data"]), known["complete"]))
+
     def test_display_messages(self) -> None:
         message = {
             "id": 5,

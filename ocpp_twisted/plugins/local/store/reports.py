@@ -17,8 +17,10 @@ from ocpp_twisted.plugins.local.store import facts
 
 __all__ = ["Part", "customer_information", "part_came"]
 
-#: Parts of a report that are counted; no charge point has that many.
-_MOST_PARTS = 100_000
+#: Parts of a report that are counted; no charge point has that many. All are written with each.
+_MOST_PARTS = 10_000
+#: Parts of customer information that are kept, of 512 characters each.
+_MOST_TEXTS = 500
 
 
 class Part(NamedTuple):
@@ -34,8 +36,13 @@ class Part(NamedTuple):
     more: bool
 
 
-def part_came(db: Connection, identity: Identity, part: Part, now: datetime) -> bool:
-    """A part has come, perhaps again; returns whether all have."""
+def part_came(
+    db: Connection, identity: Identity, part: Part, now: datetime, most: int = _MOST_PARTS
+) -> bool:
+    """A part has come, perhaps again; returns whether all have.
+
+    :param most: how many are counted; a report of more is never complete.
+    """
     key = f"{part.action} {'' if part.request_id is None else part.request_id}"
     known = facts.get(db, identity, "report", key) or {"parts": [], "last": None}
     if part.seq_no is None:
@@ -44,7 +51,7 @@ def part_came(db: Connection, identity: Identity, part: Part, now: datetime) -> 
         parts, last = known["parts"], known["last"]
         if part.seq_no == 0 and known.get("complete"):
             parts, last = [], None  # another report, in answer to another request of this id
-        if part.seq_no not in parts and len(parts) < _MOST_PARTS:
+        if part.seq_no not in parts and len(parts) < most:
             parts = sorted([*parts, part.seq_no])
         last = last if part.more else part.seq_no
         is_whole = last is not None and parts[: last + 1] == list(range(last + 1))
@@ -57,11 +64,12 @@ def customer_information(
     db: Connection, identity: Identity, part: Part, text: str, now: datetime
 ) -> None:
     """A part of customer information: the texts are joined in the order of their numbers."""
-    complete = part_came(db, identity, part, now)
+    complete = part_came(db, identity, part, now, _MOST_TEXTS)
     key = "" if part.request_id is None else str(part.request_id)
     known = facts.get(db, identity, "customerInformation", key) or {"texts": {}}
     texts = {**({} if part.seq_no == 0 and known.get("complete") else known["texts"])}
-    texts[str(part.seq_no)] = text
+    if (number := str(part.seq_no)) in texts or len(texts) < _MOST_TEXTS:
+        texts[number] = text
     joined = "".join(texts[number] for number in sorted(texts, key=int))
     data: dict[str, Any] = {"data": joined, "complete": complete, "texts": texts}
     facts.is_so(db, identity, "customerInformation", {key: data}, now)
