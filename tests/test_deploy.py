@@ -23,6 +23,7 @@ from ocpp_twisted.command_line import Options
 from ocpp_twisted.metrics import Messages
 from ocpp_twisted.operations import of_sockets
 from ocpp_twisted.options import OPTIONS
+from ocpp_twisted.plugins.local import LocalPlugin
 from ocpp_twisted.websocket.server import Counts
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -142,7 +143,8 @@ class DistributedTests(Commands):
 
 def metrics() -> dict[str, Sequence[str]]:
     """The labels of each metric."""
-    known = {each.name: each.labels for each in [*Messages().measures(), *of_sockets(Counts())]}
+    measures = [*Messages().measures(), *of_sockets(Counts()), *LocalPlugin().measures()]
+    known = {each.name: each.labels for each in measures}
     return known | {
         "ocpp_certificate_days": ("file",),
         "ocpp_crl_days": ("file",),

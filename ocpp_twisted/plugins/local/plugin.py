@@ -202,8 +202,12 @@ class LocalPlugin(
 
     def measures(self) -> list[Counted]:
         """See `IMeasured.measures`."""
-        text = "How long it took to write what waited, in one transaction."
-        return [Counted.one("ocpp_store_commit_seconds", text, self.store.commits)]
+        took = "How long it took to write what waited, in one transaction."
+        waiting = "Changes of records, and questions for them, that wait to be run."
+        return [
+            Counted.one("ocpp_store_commit_seconds", took, self.store.commits),
+            Counted.one("ocpp_store_waiting", waiting, self.store.waiting),
+        ]
 
     def check_config(self, config: Mapping[str, Any], data_directory: Path) -> list[str]:
         """See `IChecksConfig.check_config`."""

@@ -83,10 +83,12 @@ class Together(WriterCase):
     async def test_what_waits_is_one_commit(self) -> None:
         go = self.held()
         added = [self.writer.run(add, f"{number:03}") for number in range(200)]
+        self.assertEqual(200, self.writer.waiting)
         go.set()
         results = await DeferredList(added)
         self.assertEqual([f"{number:03}" for number in range(200)], [each for _, each in results])
         self.assertEqual(2, self.commits)
+        self.assertEqual(2, sum(self.writer.commits.counts))
         self.assertEqual(200, len(await self.writer.run(known)))
 
     async def test_one_that_fails_harms_no_other(self) -> None:

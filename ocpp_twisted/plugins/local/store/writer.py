@@ -54,6 +54,10 @@ class Runner(Protocol):
     healthy: bool
     commits: Histogram
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait to be run."""
+
     def run(
         self, job: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> Deferred[_T]:
@@ -71,6 +75,7 @@ class Immediate:
     """Runs each job at once, in the caller's thread: for a database in memory."""
 
     healthy = True
+    waiting = 0
 
     def __init__(self, engine: Engine) -> None:
         self.commits = Histogram()
@@ -135,6 +140,11 @@ class Writer:
         self._told([], trouble)
         self._thread = Thread(target=self._work, name="ocpp records", daemon=True)
         self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """See `Runner.waiting`."""
+        return len(self._waiting)
 
     def run(
         self, job: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
