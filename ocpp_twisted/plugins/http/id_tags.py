@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -77,8 +77,13 @@ class IdTags(RecordKeeping):
     )
     async def enter_all(self, asked: Asked) -> Imported:
         """As CSV: the first line has names of `IdTag`'s fields; empty is as left out."""
-        tags = list(_of_csv(asked.body)) if asked.media_type == CSV else asked.body
-        _refuse_twins(tags)
+        if asked.media_type == CSV:
+            lines = list(_of_csv(asked.body))
+            tags = [tag for _, tag in lines]
+            _refuse_twins(tags, lambda number: f"line {lines[number][0]}")
+        else:
+            tags = asked.body
+            _refuse_twins(tags, lambda number: f"$[{number}].idTag")
         return Imported(entered=len(tags), new=await self.records.put_id_tags(tags))
 
     @operation(
@@ -134,8 +139,8 @@ def _missing(asked: Asked) -> Problem:
     return Problem("not-found", f"there is no id tag {asked.path['idTag']}")
 
 
-def _of_csv(content: bytes) -> Iterator[IdTag]:
-    """The id tags of a table.
+def _of_csv(content: bytes) -> Iterator[tuple[int, IdTag]]:
+    """The id tags of a table, each with its line. Lines without any value are none.
 
     :raises Problem: if it is none, or one of them is not valid.
     """
@@ -151,9 +156,11 @@ def _of_csv(content: bytes) -> Iterator[IdTag]:
             raise _wrong(
                 1, f"the first line must have names of columns: idTag, and any of {wanted}"
             )
+        if len({*columns}) < len(columns):
+            raise _wrong(1, "a column stands there twice")
         for row in rows:
-            if row:
-                yield _of_row(rows.line_num, columns, row)
+            if any(cell.strip() for cell in row):
+                yield rows.line_num, _of_row(rows.line_num, columns, row)
     except UnicodeDecodeError:
         raise _wrong(None, "the table is not UTF-8") from None
     except csv.Error as error:
@@ -178,10 +185,14 @@ def _wrong(line: int | None, text: str) -> Problem:
     return Problem("invalid-request", text if path is None else f"{path}: {text}", path=path)
 
 
-def _refuse_twins(tags: Sequence[IdTag]) -> None:
+def _refuse_twins(tags: Sequence[IdTag], place: Callable[[int], str]) -> None:
+    """Refuse a list that has a tag twice.
+
+    :param place: where the tag of this number stands.
+    """
     seen: set[str] = set()
     for number, tag in enumerate(tags):
         if tag.idTag.casefold() in seen:
             text = f"{tag.idTag} stands there twice (capital and small letters are the same)"
-            raise Problem("invalid-request", text, path=f"$[{number}].idTag")
+            raise Problem("invalid-request", text, path=place(number))
         seen.add(tag.idTag.casefold())

@@ -176,7 +176,7 @@ class IdTagTests(RecordsCase):
     async def test_many_as_csv(self) -> None:
         await self.started()
         comma = 'RED,,,\r\n\r\n"A,B",Blocked,2001-02-03T04:05:06Z,2\r\n'
-        semicolon = "RED;;;\nA,B;Blocked;2001-02-03T04:05:06Z;2\n"
+        semicolon = "RED;;;\n;; ;\nA,B;Blocked;2001-02-03T04:05:06Z;2\n"
         for text in (
             f"idTag,status,expiryDate,maxTransactions\r\n{comma}",
             f"\ufeffidTag;status;expiryDate;maxTransactions\n{semicolon}",
@@ -205,7 +205,8 @@ class IdTagTests(RecordsCase):
             ("idTag,status\nRED,Accepted\nBLUE,Perhaps\n", "line 3", "in status"),
             ("idTag,status\nRED\n", "line 2", "1 values for 2 columns"),
             ('idTag\n"RED\n', "line 2", "no CSV"),
-            ("idTag\nRED\nred\n", "$[1].idTag", "twice"),
+            ("idTag\nRED\n\nred\n", "line 4", "twice"),
+            ("idTag,status,idTag\nRED,Blocked,BLUE\n", "line 1", "a column stands there twice"),
         ):
             response = await self.csv(text)
             self.assertEqual(response.problem, (400, "invalid-request"), text)
