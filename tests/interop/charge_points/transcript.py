@@ -83,7 +83,7 @@ async def _run(
         extensions = [extension.name for extension in websocket.protocol.extensions]
         note(opened=websocket.subprotocol, extensions=extensions)
         playing = asyncio.ensure_future(play(Recorded(websocket), websocket.id.hex))
-        told_to_stop = asyncio.ensure_future(_end_of_input())
+        told_to_stop = asyncio.ensure_future(end_of_input())
         await asyncio.wait([playing, told_to_stop], return_when=asyncio.FIRST_COMPLETED)
         told_to_stop.cancel()
         playing.cancel()
@@ -92,7 +92,8 @@ async def _run(
     note(closed=websocket.close_code, reason=websocket.close_reason)
 
 
-async def _end_of_input() -> None:
+async def end_of_input() -> None:
+    """Wait until nothing more can come on standard input."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
