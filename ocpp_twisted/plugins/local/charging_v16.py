@@ -20,7 +20,7 @@ from ocpp_twisted.plugin import on
 from ocpp_twisted.plugins.local.authorization import id_tag_info
 from ocpp_twisted.plugins.local.keeping import Keeping
 from ocpp_twisted.plugins.local.messages import answer, given
-from ocpp_twisted.plugins.local.rules import Decision
+from ocpp_twisted.plugins.local.rules import UNDECIDED, Decision
 from ocpp_twisted.plugins.local.store import facts, transactions
 from ocpp_twisted.plugins.local.store.meters import measured
 from ocpp_twisted.plugins.local.store.transactions import Start, Stop, Token
@@ -84,11 +84,11 @@ class ChargingV16(Keeping):
                     transaction_id=request.transactionId,
                     meter=request.meterStop,
                 )
-            if decision is None:
+            if decision is None or decision is UNDECIDED:
                 return answer(request)
             return answer(request, idTagInfo=id_tag_info(decision))
 
-        return self.with_token(charge_point, given(request.idTag), request, stop)
+        return self.with_token(charge_point, given(request.idTag), request, stop, ends=True)
 
     @on(v16.MeterValuesRequest)
     def meter_values_v16(

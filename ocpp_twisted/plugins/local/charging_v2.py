@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ocpp_twisted import v20, v21, v201
 from ocpp_twisted.interfaces import IChargePoint
@@ -21,10 +22,10 @@ from ocpp_twisted.plugin import on
 from ocpp_twisted.plugins.local.authorization import id_token_info
 from ocpp_twisted.plugins.local.keeping import Keeping
 from ocpp_twisted.plugins.local.messages import answer, given
-from ocpp_twisted.plugins.local.rules import Decision
+from ocpp_twisted.plugins.local.rules import UNDECIDED, Decision
 from ocpp_twisted.plugins.local.store import facts
 from ocpp_twisted.plugins.local.store.meters import measured
-from ocpp_twisted.plugins.local.store.transaction_events import Event, event
+from ocpp_twisted.plugins.local.store.transaction_events import Cost, Event, event
 from ocpp_twisted.plugins.local.store.transactions import Token
 
 __all__ = ["ChargingV2"]
@@ -84,8 +85,16 @@ class ChargingV2(Keeping):
             )
             return kept.addCallback(said)
 
-        def said(outcome: tuple[Decision | None, float | None, bool]) -> Response:
+        def said(outcome: tuple[Decision | None, Cost, bool]) -> Response:
             decision, cost, is_other = outcome
+            if isinstance(cost, Failure):
+                _log.failure(
+                    "what a transaction costs is not known: {charge_point} {transaction_id!r}",
+                    failure=cost,
+                    charge_point=charge_point,
+                    transaction_id=transaction_id,
+                )
+                cost = None
             if is_other:
                 _log.warn(
                     "two events of one transaction have one seqNo: {charge_point} "
@@ -98,10 +107,13 @@ class ChargingV2(Keeping):
             self.tell_transaction(
                 charge_point.identity, _HAPPENINGS[request.eventType], transaction_id
             )
-            info = UNSET if decision is None else id_token_info(decision)
+            if decision is None or decision is UNDECIDED:
+                info: Any = UNSET
+            else:
+                info = id_token_info(decision)
             return answer(request, idTokenInfo=info, totalCost=UNSET if cost is None else cost)
 
-        return self.with_token(charge_point, id_token, request, keep)
+        return self.with_token(charge_point, id_token, request, keep, told.is_stopping)
 
 
 _HAPPENINGS: dict[str, Literal["started", "updated", "ended"]] = {

@@ -10,6 +10,7 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ocpp_twisted.errors import CallFault, ErrorCode, RecordsUnavailable
@@ -17,7 +18,7 @@ from ocpp_twisted.interfaces import IChargePoint
 from ocpp_twisted.ocppj.message import Request, Response
 from ocpp_twisted.plugin import ActionPlugin
 from ocpp_twisted.plugins.local.messages import answer
-from ocpp_twisted.plugins.local.rules import IAuthorizer, ITariff
+from ocpp_twisted.plugins.local.rules import UNDECIDED, Decision, IAuthorizer, ITariff
 from ocpp_twisted.plugins.local.store.charge_points import Heard
 from ocpp_twisted.plugins.local.store.transactions import Token
 from ocpp_twisted.plugins.local.telling import Telling
@@ -25,6 +26,7 @@ from ocpp_twisted.security.ocsp import Responders
 
 __all__ = ["Keeping"]
 
+_log = Logger()
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -80,8 +82,13 @@ class Keeping(Telling, ActionPlugin):
         id_tag: str | None,
         request: Request[Any],
         then: Callable[[Token | None], Deferred[Response]],
+        ends: bool = False,
     ) -> Deferred[Response]:
-        """Ask the authorizer, if there is a tag and an authorizer, and go on with what it says."""
+        """Ask the authorizer, if there is a tag and an authorizer, and go on with what it says.
+
+        :param ends: whether the request ends a transaction, which has to be kept though the
+            authorizer fails: a charge point gives up after some attempts.
+        """
         if id_tag is None:
             return then(None)
         if self.authorizer is None:
@@ -89,7 +96,18 @@ class Keeping(Telling, ActionPlugin):
         asked: Deferred[Any] = maybeDeferred(
             self.authorizer.authorize, charge_point, id_tag, request
         )
+        if ends:
+            asked.addErrback(_undecided, charge_point)
         return asked.addCallback(lambda decision: then(Token(id_tag, decision, self.everybody)))
+
+
+def _undecided(failure: Failure, charge_point: IChargePoint) -> Decision:
+    _log.failure(
+        "the authorizer has failed: {charge_point} hears nothing of the tag of an end",
+        failure=failure,
+        charge_point=charge_point,
+    )
+    return UNDECIDED
 
 
 def _try_again(failure: Failure) -> NoReturn:

@@ -14,7 +14,7 @@ from zope.interface import Interface
 from ocpp_twisted.interfaces import IChargePoint
 from ocpp_twisted.records import Transaction
 
-__all__ = ["Decision", "IAuthorizer", "ITariff"]
+__all__ = ["UNDECIDED", "Decision", "IAuthorizer", "ITariff"]
 
 
 class Decision(NamedTuple):
@@ -31,6 +31,10 @@ class Decision(NamedTuple):
     parent: str | None = None
 
 
+#: Nobody knows: nothing is told of the tag. Compared by identity.
+UNDECIDED = Decision("Unknown")
+
+
 class IAuthorizer(Interface):
     """Decides who may charge, for example by asking another system."""
 
@@ -42,7 +46,8 @@ class IAuthorizer(Interface):
         :param request: the AuthorizeRequest, StartTransactionRequest, StopTransactionRequest or
             TransactionEventRequest that names the tag, of any version.
         :returns: a `Decision`, or None to leave it to the records; or a Deferred of either. If it
-            fails, the charge point gets a CALLERROR, and will ask again.
+            fails, the charge point gets a CALLERROR, and will ask again; but the end of a
+            transaction is kept and answered without a word of its tag.
         """
 
 
@@ -52,7 +57,8 @@ class ITariff(Interface):
     def cost(transaction: Transaction) -> float | None:
         """What a transaction costs, so far or in the end; None if that is not known.
 
-        Called in the thread of the store: it must not wait, and knows what it is given only.
+        Called in the thread of the store: it must not wait, and knows what it is given only. If it
+        fails, or what it returns is no finite number, the cost is not known.
 
         :param transaction: as it is now; while it goes on, `meterStop` is the newest reading.
         :returns: in the currency that the charge point shows.

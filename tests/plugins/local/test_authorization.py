@@ -268,3 +268,36 @@ class Authorizer(SynchronousTestCase):
         self.says(Decision("Blocked"))
         self.assertIn('"Blocked"', self.charge_point.sent[-1])
         self.assertEqual("Blocked", self.site.transaction().idTagStatus)
+
+    def fails(self) -> None:
+        self.roaming.waiting.pop().errback(ZeroDivisionError("the other system is away"))
+        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
+
+    def test_who_starts_is_to_ask_again(self) -> None:
+        self.charge_point.says('[2,"1","Authorize",{"idTag":"ROAMER"}]')
+        self.fails()
+        self.assertIn('"InternalError"', self.charge_point.sent[-1])
+
+    def test_an_end_is_kept_though_it_fails(self) -> None:
+        self.charge_point.says(
+            '[2,"1","StopTransaction",{"transactionId":7,"idTag":"ROAMER","meterStop":9,'
+            f'"timestamp":"{NOW_TEXT}"}}]'
+        )
+        self.fails()
+        self.assertEqual('[3,"1",{}]', self.charge_point.sent[-1])
+        self.assertEqual((NOW, "ROAMER"), self.ended())
+
+    def test_an_end_in_v2_is_kept_though_it_fails(self) -> None:
+        charge_point = self.site.connect("ocpp2.0.1")
+        charge_point.says(
+            '[2,"1","TransactionEvent",{"eventType":"Ended","seqNo":3,"triggerReason":'
+            '"StopAuthorized","idToken":{"idToken":"ROAMER","type":"ISO14443"},'
+            f'"timestamp":"{NOW_TEXT}","transactionInfo":{{"transactionId":"T1"}}}}]'
+        )
+        self.fails()
+        self.assertEqual('[3,"1",{}]', charge_point.sent[-1])
+        self.assertEqual((NOW, "ROAMER"), self.ended())
+
+    def ended(self) -> Any:
+        transaction = self.site.transaction()
+        return transaction.stopped, transaction.stopIdTag

@@ -263,6 +263,19 @@ class Costs(SynchronousTestCase):
             self.assertEqual([0, 100, 300], answers)
             self.assertEqual(300, site.transaction().totalCost)
 
+    def test_a_tariff_that_fails_loses_no_event(self) -> None:
+        for cost in (lambda _: 1 / 0, lambda _: float("nan"), lambda _: "much"):
+
+            class Mine(LocalPlugin):
+                tariff = Tariff()
+
+            self.patch(Mine.tariff, "cost", cost)
+            site = Site(Mine)
+            answer = site.connect("ocpp2.0.1").calls("TransactionEvent", **ENDED)
+            self.assertNotIn("totalCost", answer)
+            self.assertIsNotNone(site.transaction().stopped)
+            self.assertEqual(1, len(self.flushLoggedErrors()))
+
 
 class OneNumberForTwo(Transcript):
     """A charge point counts from the beginning again, or not at all."""

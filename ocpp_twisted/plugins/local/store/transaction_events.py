@@ -5,11 +5,13 @@ Sources: 2.x use cases E01 to E15; part 2, seqNo of TransactionEventRequest.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
+from twisted.python.failure import Failure
 
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.plugins.local.rules import Decision, ITariff
@@ -28,7 +30,10 @@ from ocpp_twisted.plugins.local.store.transactions import (
 )
 from ocpp_twisted.records import Transaction
 
-__all__ = ["Event", "event"]
+__all__ = ["Cost", "Event", "event"]
+
+#: What a transaction costs; None if that is not known, a Failure if the tariff has failed.
+Cost = float | Failure | None
 
 
 class Event(NamedTuple):
@@ -60,15 +65,15 @@ def event(
     values: Sequence[Measured],
     tariff: ITariff | None,
     now: datetime,
-) -> tuple[Decision | None, float | None, bool]:
+) -> tuple[Decision | None, Cost, bool]:
     """Something has happened; events may come again and in any order.
 
     A number that has come stands for the event that came with it first. What else comes with it
     may only add to that: facts that no event has told, an end among them, and meter values. An
     event that does, or that contradicts the first, is kept in `events` as it is.
 
-    :returns: what is decided of the token, what the transaction costs, and whether this is the
-        first event of the transaction with a number that another one had.
+    :returns: what is decided of the token, what the transaction costs (a Failure if the tariff
+        fails), and whether this is the first event of it with a number that another one had.
     """
     row = find_row(db, identity, told.transaction_id)
     if row is None:
@@ -173,13 +178,17 @@ def _decision(db: Connection, row: Row[Any], told: Event, token: Token, now: dat
     return decision
 
 
-def _cost(db: Connection, number: int, values: Sequence[Measured], tariff: ITariff) -> float | None:
+def _cost(db: Connection, number: int, values: Sequence[Measured], tariff: ITariff) -> Cost:
     transaction = get(db, number)
     assert transaction is not None
     if transaction.meterStop is None and (readings := register(values)):
-        cost = tariff.cost(_with_meter(transaction, readings[-1]))
-    else:
+        transaction = _with_meter(transaction, readings[-1])
+    try:
         cost = tariff.cost(transaction)
+        if cost is not None and not math.isfinite(cost := float(cost)):
+            raise ValueError(f"the tariff returns {cost}")
+    except Exception:
+        return Failure()  # the event is kept all the same
     change_row(db, number, {"total_cost": cost})
     return cost
 
