@@ -67,6 +67,11 @@ class Parts(SynchronousTestCase):
         self.assertTrue(self.complete())
         self.assertEqual(3, len(self.site.facts("variable")))
 
+    def test_a_number_that_no_report_has(self) -> None:
+        for last in (2**31, 2**62, -(2**31)):
+            self.part(last, False, variable("A", "1"))
+            self.assertFalse(self.complete())
+
     def test_another_report_of_the_same_id(self) -> None:
         self.part(0, True, variable("A", "1"))
         self.part(1, False, variable("B", "2"))

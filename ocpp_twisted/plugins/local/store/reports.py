@@ -54,7 +54,7 @@ def part_came(
         if part.seq_no not in parts and len(parts) < most:
             parts = sorted([*parts, part.seq_no])
         last = last if part.more else part.seq_no
-        is_whole = last is not None and parts[: last + 1] == list(range(last + 1))
+        is_whole = last is not None and sum(0 <= number <= last for number in parts) == last + 1
         report = {"parts": parts, "last": last, "complete": is_whole}
     facts.is_so(db, identity, "report", {key: report}, now)
     return bool(report["complete"])
