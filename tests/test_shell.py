@@ -224,6 +224,15 @@ class ServerTests(ShellCase):
         self.assertEqual(code, 2)
         self.assertIn("http://", errors)
 
+    async def test_options_before_the_command(self) -> None:
+        await self.start()
+        out, errors = StringIO(), StringIO()
+        where = ["--url", self.url, "-d", str(self.directory)]
+        code = await deferToThread(main, [*where, "charge-points"], out, errors)
+        self.assertEqual((code, errors.getvalue()), (0, ""))
+        code = await deferToThread(main, ["--url=x", "nodes", *where], out, errors)
+        self.assertEqual((code, errors.getvalue()), (0, ""))
+
     async def test_a_token(self) -> None:
         await self.start(token=TOKEN)
         code, _, errors = await self.run_it("charge-points")

@@ -86,22 +86,34 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return asked
 
 
-def _parser() -> argparse.ArgumentParser:
+def _usual(*, before: bool) -> argparse.ArgumentParser:
+    """The options of every command.
+
+    :param before: whether they stand before the command. Those behind it have no defaults, which
+        would undo what stands before it.
+    """
     usual = argparse.ArgumentParser(add_help=False)
     usual.add_argument(
         "--url",
-        default=os.environ.get("OCPP_URL", _URL),
+        default=os.environ.get("OCPP_URL", _URL) if before else argparse.SUPPRESS,
         help=f"of the server [default: OCPP_URL, or {_URL}]",
     )
     usual.add_argument(
         "-d",
         "--data-dir",
         metavar="DIRECTORY",
+        default=None if before else argparse.SUPPRESS,
         help="where the server keeps its files; the token is read there for a server on this "
         "machine, unless OCPP_TOKEN has one",
     )
+    return usual
+
+
+def _parser() -> argparse.ArgumentParser:
+    usual = _usual(before=False)
     parser = argparse.ArgumentParser(
         prog="python -m ocpp_twisted",
+        parents=[_usual(before=True)],
         description="Ask and command a central system that runs with --http.",
         epilog=_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
