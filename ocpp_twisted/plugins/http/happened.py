@@ -182,8 +182,8 @@ class Happened:
     def _missed(self, listening: _Listening, last: str) -> bytes:
         """What has happened since, in one piece: to write it piece by piece fills no buffer."""
         start, _, number = last.partition("-")
-        known = start == self._start and number.isdecimal() and int(number) <= self._number
-        after = int(number) if known else -1
+        is_ours = start == self._start and len(number) < 20 and number.isdecimal()
+        after = int(number) if is_ours and int(number) <= self._number else -1
         lost = after < self._events.lost
         if "message" in listening.kinds:
             lost |= after < self._messages_lost(listening.identity)

@@ -115,7 +115,7 @@ class Transactions(RecordsCase):
         self.assertEqual([], self.found(charge_point=Identity("CP1", "acme")))
 
     def test_pages_that_are_none(self) -> None:
-        for wrong in ("x", "[]", '["a"]', "[1,2]"):
+        for wrong in ("x", "[]", '["a"]', "[1,2]", f"[{2**63}]", f"[{-(2**63)}]"):
             self.failureResultOf(self.plugin.list_transactions(after=wrong), ValueError)
         for limit in (0, 1001):
             self.failureResultOf(self.plugin.list_transactions(limit=limit), ValueError)

@@ -101,7 +101,9 @@ def _position(after: str, order: Sequence[ColumnElement[Any]]) -> Any:
     kinds = [column.type.python_type for column in order]
     try:
         values = msgspec.json.decode(after, type=tuple[tuple(kinds)])  # type: ignore[misc]
-    except msgspec.DecodeError:
+        if any(isinstance(value, int) and abs(value) >= 2**63 for value in values):
+            raise OverflowError("no column holds it")
+    except (msgspec.DecodeError, OverflowError):
         raise ValueError(f"after is {after!r}; use the next of an earlier page") from None
     return tuple_(
         *(literal(value, column.type) for value, column in zip(values, order, strict=True))
