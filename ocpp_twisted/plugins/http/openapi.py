@@ -26,7 +26,16 @@ from ocpp_twisted.plugins.http.problems import KINDS, MEDIA_TYPE, Problem, Probl
 __all__ = ["Description", "document"]
 
 #: What may come of every operation.
-_ALWAYS = ("invalid-request", "unauthorized", "internal-error", "stopping")
+_ALWAYS = (
+    "invalid-request",
+    "unauthorized",
+    "forbidden-host",
+    "forbidden-origin",
+    "internal-error",
+    "stopping",
+)
+#: Problems of every operation that has a body.
+_OF_BODIES = ("too-large", "unsupported-media-type")
 
 
 class Description:
@@ -165,7 +174,7 @@ def _responses(known: Operation, schema_of: dict[str, Any]) -> dict[str, Any]:
     responses: dict[str, Any] = {str(status): {"description": HTTPStatus(status).phrase}}
     if content:
         responses[str(status)]["content"] = content
-    kinds = [*known.problems, *_ALWAYS]
+    kinds = [*known.problems, *_ALWAYS, *(_OF_BODIES if known.body else ())]
     if parameters_of(known.path):
         kinds.append("not-found")
     for kind in kinds:

@@ -53,8 +53,13 @@ class OpenAPITests(HTTPTestCase):
         call = document["paths"][f"{API}/charge-points/{{id}}/calls"]["post"]
         self.assertEqual(
             set(call["responses"]),
-            {"200", "400", "401", "404", "409", "422", "429", "500", "502", "503", "504"},
+            {
+                *("200", "400", "401", "403", "404", "409", "413", "415", "422", "429"),
+                *("500", "502", "503", "504"),
+            },
         )
+        close = document["paths"][f"{API}/transactions/{{id}}/close"]["post"]
+        self.assertEqual({"413", "415"} & set(close["responses"]), set())
         named = {one["name"]: one["in"] for one in call["parameters"]}
         self.assertEqual(named, {"id": "path", "name": "query", "Idempotency-Key": "header"})
         call = self.validator("Call")
