@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import count, islice
 from types import MappingProxyType
 from typing import Any
@@ -33,6 +34,7 @@ from ocpp_twisted.interfaces import (
     IMessageTransport,
     IObserver,
     ISharedMemory,
+    RepairCount,
 )
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.ocppj.catalogue import Catalogue
@@ -138,21 +140,12 @@ class CentralSystem:
     ) -> Deferred[Sequence[ConnectedChargePoint]]:
         """See `IActiveCaller.connected`."""
         now = self._clock.seconds()
-        found: Iterable[Connection] = self._connections.values()
-        if charge_point is not None:
-            one = self._connections.get(Identity.of(charge_point))
-            found = () if one is None else (one,)
-        return succeed(
-            [
-                ConnectedChargePoint(
-                    identity=connection.identity,
-                    version=connection.version,
-                    peer=connection.peer,
-                    seconds=now - connection.since,
-                )
-                for connection in found
-            ]
-        )
+        if charge_point is None:
+            return succeed([_connected(each, now) for each in self._connections.values()])
+        one = self._connections.get(Identity.of(charge_point))
+        if one is None:
+            return succeed([])
+        return succeed([replace(_connected(one, now), repairs=_repairs(one))])
 
     def disconnect(
         self, charge_point: str | Identity, code: int = 1000, reason: str = ""
@@ -278,6 +271,22 @@ class CentralSystem:
     def _tell(self, hook: str, connection: Connection, *arguments: Any) -> None:
         for plugin in self._plugins:
             run_handler(getattr(plugin, hook), connection, *arguments)
+
+
+def _connected(connection: Connection, now: float) -> ConnectedChargePoint:
+    return ConnectedChargePoint(
+        identity=connection.identity,
+        version=connection.version,
+        peer=connection.peer,
+        seconds=now - connection.since,
+    )
+
+
+def _repairs(connection: Connection) -> list[RepairCount]:
+    return [
+        RepairCount(repair.kind, repair.action, repair.path, count)
+        for repair, count in connection.repairs.items()
+    ]
 
 
 def _not_connected(charge_point: str | Identity) -> NotConnected:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from twisted.internet.defer import Deferred
 from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
@@ -19,7 +20,7 @@ from zope.interface import Attribute, Interface
 from ocpp_twisted.errors import CallErrorReceived, CallFailed
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.measuring import Counted
-from ocpp_twisted.ocppj.leniency import Repair
+from ocpp_twisted.ocppj.leniency import Kind, Repair
 from ocpp_twisted.ocppj.message import Request, Response, ResponseT_co, Send
 from ocpp_twisted.security.handshake import Handshake
 
@@ -51,6 +52,7 @@ __all__ = [
     "KnownChargePoint",
     "Node",
     "RefusedHandler",
+    "RepairCount",
     "RequestHandler",
     "ResponseHandler",
 ]
@@ -67,6 +69,15 @@ ResponseHandler = Callable[["IChargePoint", Any, Response | CallFailed], Any]
 RefusedHandler = Callable[["IChargePoint", Any, CallErrorReceived], Any]
 
 
+class RepairCount(Struct, frozen=True):
+    """A `Repair` for people and programs elsewhere: how often something was let through."""
+
+    kind: Kind
+    action: str
+    path: str
+    count: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectedChargePoint:
     """A charge point that is connected.
@@ -74,12 +85,15 @@ class ConnectedChargePoint:
     :ivar version: the OCPP version of its connection.
     :ivar peer: where it connects from.
     :ivar seconds: how long it has been connected.
+    :ivar repairs: what it does wrong and was let through, earlier connections included; told where
+        this one charge point was asked for.
     """
 
     identity: Identity
     version: str
     peer: str
     seconds: float
+    repairs: Sequence[RepairCount] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from ocpp_twisted.errors import NotConnected, RecordsUnavailable
 from ocpp_twisted.hub import MessageNotice
 from ocpp_twisted.identity import Identity, unusable
-from ocpp_twisted.interfaces import ConnectedChargePoint, IActiveCaller
+from ocpp_twisted.interfaces import ConnectedChargePoint, IActiveCaller, RepairCount
 from ocpp_twisted.plugins.http.listing import PageQuery, RecordKeeping
 from ocpp_twisted.plugins.http.operations import JSON, Asked, NameQuery, operation
 from ocpp_twisted.plugins.http.passwords import door_records
@@ -31,10 +31,13 @@ class ChargePointState(ChargePoint, frozen=True, kw_only=True):
     """A charge point: what is recorded of it, if anything is, and its connection.
 
     :ivar connectedSeconds: how long it has been connected; None if it is not.
+    :ivar repairs: what it does wrong and was let through; absent in lists, and if it is not
+        connected.
     """
 
     connected: bool
     connectedSeconds: float | None = None
+    repairs: Sequence[RepairCount] | UnsetType = UNSET
 
 
 class ChargePointsQuery(PageQuery, frozen=True, kw_only=True):
@@ -123,7 +126,10 @@ class ChargePoints(RecordKeeping):
         identity = asked.identity
         if not await self.known(identity):
             raise _unknown(identity)
-        return await self._state(identity, await self._connections(identity))
+        connections = await self._connections(identity)
+        state = await self._state(identity, connections)
+        connection = connections.get(identity)
+        return state if connection is None else replace(state, repairs=connection.repairs)
 
     @operation(
         "PUT",

@@ -71,6 +71,18 @@ class ChargePointTests(RecordsCase):
         self.assertEqual((last["connected"], last["peer"]), (True, "memory"))
         self.assertEqual((await self.get("/charge-points?connected=false")).json["items"], [])
 
+    async def test_what_it_does_wrong(self) -> None:
+        await self.start()
+        charge_point = self.online()
+        self.assertEqual((await self.get("/charge-points/CP1")).json["repairs"], [])
+        for number in (1, 2):
+            charge_point.says(f'[2,"{number}","Heartbeat",null]')
+        (repair,) = (await self.get("/charge-points/CP1")).json["repairs"]
+        wrong = {"kind": "null-payload", "action": "Heartbeat", "path": "$"}
+        self.assertEqual(repair, {**wrong, "count": 2})
+        (listed,) = (await self.get("/charge-points")).json["items"]
+        self.assertNotIn("repairs", listed)
+
     async def test_who_is_known(self) -> None:
         records = await self.started()
         for name in ("CP1", "CP2"):
