@@ -19,6 +19,7 @@ from zope.interface import implementer
 
 from ocpp_twisted.excerpt import excerpt
 from ocpp_twisted.interfaces import IMessageReceiver, IMessageTransport
+from ocpp_twisted.websocket.deflate import ToTheByte
 from ocpp_twisted.websocket.fastpath import FastPath
 
 __all__ = ["MessageTransport", "Timer", "share_options", "why_tls_broke"]
@@ -80,6 +81,8 @@ class MessageTransport(FastPath, WebSocketAdapterProtocol):
     _lingering: IDelayedCall | None = None
     closeHandshakeTimeoutCall: IDelayedCall | None
     current_frame: Any
+    websocket_extensions_in_use: list[Any]
+    _perMessageCompress: Any
     _writing_is_paused = False
     _receiving_is_paused = False
     #: Bytes that the peer has not read, beyond what the transport wants to keep.
@@ -99,6 +102,9 @@ class MessageTransport(FastPath, WebSocketAdapterProtocol):
 
     def carry_messages(self) -> None:
         """The opening handshake is done: messages may come and go from now on."""
+        if self._perMessageCompress is not None:
+            self._perMessageCompress = ToTheByte.like(self._perMessageCompress)
+            self.websocket_extensions_in_use = []  # the other one is not needed any more
         self.transport.registerProducer(self, True)
         self.fast_path_opened()
         self.factory.keepalive.watch(self)

@@ -374,6 +374,19 @@ class FaultTests(DeflateTestCase):
         self.says(b" " * (limit + 1))
         self.closed(1009)
 
+    def test_the_limit_is_exact_whatever_zlib_keeps_back(self) -> None:
+        """The end of a long repetition comes from zlib with the next bytes only."""
+        limit = self.options.max_message_size
+        for surplus in (1, 3, 12, 100, 258, 1000):
+            for pieces in (1, 2):
+                self.again()
+                bomb = self.deflate.message(b" " * (limit + surplus))
+                first = bomb if pieces == 1 else bomb[:5]
+                self.cp1.sends(frame(first, fin=pieces == 1, rsv=4))
+                if pieces == 2:
+                    self.cp1.sends(frame(bomb[5:], CONTINUATION))
+                self.closed(1009)
+
     def test_nothing_is_kept_of_what_comes_after_a_fault(self) -> None:
         for payload in (b"\xff\xff\xff\xff", self.deflate.message(b" " * 1_000_000)):
             self.again()
