@@ -129,8 +129,8 @@ def decode(data: bytes, max_depth: int = MAX_DEPTH) -> Frame:
     """
     if (
         len(data) > max_depth
-        # How many brackets there are: a third of the time that count() takes.
-        and len(data) - len(data.replace(b"{", b"").replace(b"[", b"")) > max_depth
+        # How many brackets there are: for most messages a third of the time that count() takes.
+        and len(data) - len(data.translate(None, b"[{")) > max_depth
         and _is_too_deep(data, max_depth)
     ):
         raise _diagnose_text(data, f"the message is nested more than {max_depth} deep", TooDeep)
@@ -223,13 +223,26 @@ def _diagnose_text(
     return kind(int(beginning[1]), message_id, text)
 
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+#: A string, or what begins one that has no end. What it has taken is never looked at again: to
+#: begin anew at each quote of a string without an end would take hours for a megabyte.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 #: One deeper, one less deep.
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+#: How many brackets are looked at before it is seen whether they are too deep already.
+_SOME = 4096
 
 
 def _is_too_deep(data: bytes, max_depth: int) -> bool:
-    """Whether JSON text is nested too deeply; without recursion, in time that its length bounds."""
+    """Whether JSON text is nested too deeply; without recursion, in time that grows as its length
+    does.
+    """
     brackets = _STRING.sub(b"", data).translate(_STEPS, _NO_BRACKETS)
-    return max(accumulate(array("b", brackets)), default=0) > max_depth
+    depth = 0
+    for begin in range(0, len(brackets), _SOME):
+        steps = array("b", brackets[begin : begin + _SOME])
+        depths = list(accumulate(steps, initial=depth))
+        if max(depths) > max_depth:
+            return True
+        depth = depths[-1]
+    return False

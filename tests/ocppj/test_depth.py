@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocpp_twisted.limits import Limits
@@ -52,6 +54,24 @@ class DepthTests(SynchronousTestCase):
     def test_nothing_but_a_string(self) -> None:
         with self.assertRaises(frames.FrameFault) as caught:
             frames.decode(b'"' + b"[" * 100 + b'"')
+        self.assertNotIsInstance(caught.exception, TooDeep)
+
+    def test_a_string_without_end(self) -> None:
+        """In time that grows as its length does, not as the square of it."""
+        before = b'[2,"d","DataTransfer",{"vendorId":"v","data":"'
+        for text in (rb"\"[" * 20_000, rb"\"[" * 20_000 + b"\\"):
+            begun = process_time()
+            with self.assertRaises(frames.FrameFault) as caught:
+                frames.decode(before + text)
+            self.assertLess(process_time() - begun, 1)
+            self.assertNotIsInstance(caught.exception, TooDeep)
+
+    def test_deep_after_many_that_are_not(self) -> None:
+        data = b'[2,"d","DataTransfer",{"vendorId":"v","data":[' + b"[{}]," * 5000
+        with self.assertRaises(TooDeep):
+            frames.decode(data + b"[" * 63)
+        with self.assertRaises(frames.FrameFault) as caught:
+            frames.decode(data + b"[" * 61)
         self.assertNotIsInstance(caught.exception, TooDeep)
 
     def test_it_is_counted(self) -> None:
