@@ -47,12 +47,18 @@ _ID_TOKENS = frozenset(
         "customeridentifier",
     }
 )
-_PRIVATE_KEY = re.compile("BEGIN[A-Z ]* PRIVATE KEY")
-#: What stands between ``//`` and the last ``@``: a password may hold a ``/`` or an ``@`` itself.
-_USER_INFO = re.compile(r"://\S*@")
-#: Parameters of a URL that are as good as a password, in links of cloud storages for example.
+# What a pattern here has looked at is its match, whether there is something to hide in it or not:
+# so that a long text of many beginnings is read once, and not once for each of them.
+_PRIVATE_KEY_BEGINS = re.compile("BEGIN[A-Z ]*+")
+#: In it, what stands between ``//`` and the last ``@`` is hidden: a password may hold a ``/`` or an
+#: ``@`` itself.
+_AUTHORITY = re.compile(r"://\S*+")
+_PASSWORD = "(?:sig|token|secret|passw|key|credential)"
+#: Parameters of a URL that are as good as a password, in links of cloud storages for example; and
+#: the names of others.
 _URL_PARAMETER = re.compile(
-    r"([?&;][^=&;#\s]*(?:sig|token|secret|passw|key|credential)[^=&;#\s]*=)[^&;#\s]+", re.IGNORECASE
+    rf"([?&;](?:(?!{_PASSWORD})[^=&;#\s])*+{_PASSWORD}[^=&;#\s]*+=)[^&;#\s]++|[?&;][^=&;#\s]*+",
+    re.IGNORECASE,
 )
 
 
@@ -112,9 +118,9 @@ def redacted(
 def _redacted(tree: Any, pseudonym: Callable[[str], str] | None, of_secret: bool) -> Any:
     """`of_secret`: whether an object around this one names a secret, whose value may be in here."""
     if isinstance(tree, str):
-        if _PRIVATE_KEY.search(tree):
+        if any(" PRIVATE KEY" in begun for begun in _PRIVATE_KEY_BEGINS.findall(tree)):
             return HIDDEN
-        return _URL_PARAMETER.sub(rf"\1{HIDDEN}", _USER_INFO.sub(f"://{HIDDEN}@", tree))
+        return _URL_PARAMETER.sub(_without_value, _AUTHORITY.sub(_without_user, tree))
     if isinstance(tree, list):
         return [_redacted(item, pseudonym, of_secret) for item in tree]
     if not isinstance(tree, dict):
@@ -138,6 +144,15 @@ def _redacted(tree: Any, pseudonym: Callable[[str], str] | None, of_secret: bool
         else:
             clean[name] = _redacted(value, pseudonym, of_secret)
     return clean
+
+
+def _without_user(found: re.Match[str]) -> str:
+    _, at, rest = found[0].rpartition("@")
+    return f"://{HIDDEN}@{rest}" if at else found[0]
+
+
+def _without_value(found: re.Match[str]) -> str:
+    return found[0] if found[1] is None else found[1] + HIDDEN
 
 
 def _names_secret(tree: Mapping[str, Any]) -> bool:
