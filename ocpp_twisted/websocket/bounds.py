@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from ocpp_twisted.interfaces import IMessageReceiver
 from ocpp_twisted.security.handshake import Refused
-from ocpp_twisted.websocket.pace import Account
+from ocpp_twisted.websocket.pace import SIZE_OF_ONE, Account
 from ocpp_twisted.websocket.turnstile import come_back
 
 __all__ = ["Bounded"]
@@ -97,6 +97,11 @@ class Bounded:
         self.transport.abortConnection()
 
     # -- how much comes -----------------------------------------------------------------------
+
+    def onMessageEnd(self: Any) -> None:
+        """The end of a message that has come on Autobahn's road."""
+        self.credit -= self.message_data_total_length // SIZE_OF_ONE  # once inflated
+        super().onMessageEnd()  # type: ignore[misc]
 
     def onFrameEnd(self: Any) -> bool | None:
         """The end of a frame that has come on Autobahn's road; a message has ended with it?"""

@@ -31,6 +31,8 @@ from twisted.internet.tcp import Connection as TCPConnection
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
+from ocpp_twisted.websocket.pace import SIZE_OF_ONE
+
 try:
     from websockets.speedups import apply_mask
 except ImportError:  # no compiled wheel for this platform
@@ -97,7 +99,7 @@ class FastPath:
         ):
             payload = self.read_frame(data)
             if payload is not None and len(payload) <= self.maxMessagePayloadSize:
-                left = self.credit = self.credit - 1
+                left = self.credit = self.credit - 1 - len(payload) // SIZE_OF_ONE
                 self._receiver.receive(payload)
                 if left <= 0:
                     self.credit_used_up()

@@ -30,9 +30,9 @@ class WebSocketOptions:
     :ivar close_timeout: seconds for the peer's answer to our closing.
     :ivar max_message_size: bytes of a message, after decompression; larger ones end the
         connection with 1009.
-    :ivar max_messages_per_second: of one charge point, control frames included. It may send ten
-        times as many at once; beyond that it is read more slowly, and closed with 1008 if it goes
-        on so for 300 seconds.
+    :ivar max_messages_per_second: of one charge point, control frames included; each 4 KiB of a
+        message, after decompression, count as one more. It may send ten times as many at once;
+        beyond that it is read more slowly, and closed with 1008 if it goes on so for 300 seconds.
     :ivar max_write_buffer: bytes that wait for a peer that does not read; beyond, it is dropped.
     :ivar max_connections: sockets in all; None for as many as the process has files for.
     :ivar max_connections_per_address: sockets of one address that is not this machine's; None

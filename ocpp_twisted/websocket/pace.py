@@ -5,7 +5,11 @@ Imports nothing. Time is an argument, in seconds on the caller's clock.
 
 from __future__ import annotations
 
-__all__ = ["Account", "Pace"]
+__all__ = ["SIZE_OF_ONE", "Account", "Pace"]
+
+#: Bytes of a message that count as one message more: its size is work, too, and a compressed one
+#: may have come as a thousandth of it.
+SIZE_OF_ONE = 4096
 
 #: Seconds of its full rate that a charge point may send without a pause before.
 _BURST = 10
@@ -20,7 +24,7 @@ _LARGEST_BLOCK = 200
 class Pace:
     """The limit, the same for all.
 
-    :param rate: messages a second, control frames included.
+    :param rate: messages a second, control frames included; see `SIZE_OF_ONE`.
     :ivar block: how many are given out at once.
     """
 

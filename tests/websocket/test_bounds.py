@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,30 @@ class PaceTests(PaceTestCase):
             for _ in range(333):
                 self.cp1.sends(frame(b"", opcode, fin=opcode != CONTINUATION))
         self.assertFalse(self.reading)
+
+    def test_large_messages_count_for_more(self) -> None:
+        message = HEARTBEAT + " " * 5 * 4096
+        for number in range(100):
+            self.assertTrue(self.reading, number)
+            self.cp1.says(message)
+        self.clock.advance(0)
+        self.says(600)
+        self.assertFalse(self.reading)
+        self.assertEqual(self.limited, {"max-messages-per-second": 1})
+
+    def test_what_a_message_is_inflated_to_counts(self) -> None:
+        """A kilobyte from the peer may be a megabyte of work."""
+        self.cp1 = Peer(self.factory)
+        self.cp1.upgrades("/CP1", extra=["Sec-WebSocket-Extensions: permessage-deflate"])
+        deflate = zlib.compressobj(wbits=-15)
+        for number in range(100):
+            self.assertTrue(self.reading, number)
+            payload = deflate.compress(HEARTBEAT.encode() + b" " * 50_000)
+            payload += deflate.flush(zlib.Z_SYNC_FLUSH)
+            self.cp1.sends(frame(payload[:-4], rsv=4))
+            self.clock.advance(0)
+        self.assertFalse(self.reading)
+        self.assertEqual(self.limited, {"max-messages-per-second": 1})
 
     def test_no_more_than_a_block_of_one_read_at_a_time(self) -> None:
         self.cp1.sends(frame(HEARTBEAT) * 35)
