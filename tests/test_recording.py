@@ -18,7 +18,7 @@ from zope.interface.verify import verifyObject
 
 from ocpp_twisted import v16
 from ocpp_twisted.central_system import CentralSystem
-from ocpp_twisted.errors import CallErrorReceived, ConfigurationError
+from ocpp_twisted.errors import CallErrorReceived, CallFailed, ConfigurationError
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import IConnectionOwner, IMessageReceiver, IMessageTransport
 from ocpp_twisted.plugins.local import LocalPlugin
@@ -219,6 +219,27 @@ class SecretTests(TapTestCase):
             [2, message_id, "ChangeConfiguration", {"key": "authorizationkey", "value": "***"}],
         )
         self.assertEqual(answer["frame"], [4, message_id, "GenericError", "***", {}])
+
+    def test_a_result_that_quotes_the_secret(self) -> None:
+        charge_point = self.online()
+        self.central_system.call(
+            "CP1", v16.ChangeConfigurationRequest(key="AuthorizationKey", value="abcdef12")
+        ).addErrback(lambda failure: failure.trap(CallFailed))
+        _, message_id, *_ = json.loads(self.transport.sent[0])
+        told = {"status": "Rejected", "info": ["0xABCDEF12 is weak"], "abcdef12": 1}
+        charge_point.receive(json.dumps([3, message_id, told]).encode())
+        clean = {"status": "Rejected", "info": ["***"], "***": 1}
+        self.assertEqual(self.told()[-1]["frame"], [3, message_id, clean])
+
+    def test_a_result_that_quotes_nothing_is_told_as_it_came(self) -> None:
+        charge_point = self.online()
+        self.central_system.call(
+            "CP1", v16.ChangeConfigurationRequest(key="AuthorizationKey", value="abcdef12")
+        )
+        _, message_id, *_ = json.loads(self.transport.sent[0])
+        answer = b'[3,  "%b", {"status":"Accepted"}]' % message_id.encode()
+        charge_point.receive(answer)
+        self.assertEqual(self.lines[-1].message, answer)
 
     def test_our_own_refusal_that_quotes_it(self) -> None:
         charge_point = self.online()

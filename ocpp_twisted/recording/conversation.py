@@ -6,7 +6,7 @@ Imports frames and its neighbour `redaction`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -21,10 +21,14 @@ __all__ = ["Conversation", "Way"]
 #: ``in``: the charge point has sent it; ``out``: it is sent to the charge point.
 Way = Literal["in", "out"]
 
+_Secrets = frozenset[str]
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 #: Of how many CALLs is remembered what they were about, for their answers to be known.
 _REMEMBERED = 64
+#: Characters from which on a secret is looked for in the answer: a shorter one stands anywhere.
+_SHORTEST = 4
 
 
 class Conversation:
@@ -40,9 +44,9 @@ class Conversation:
     def __init__(self, pseudonym: Callable[[str], str] | None, whole: bool = True) -> None:
         self._pseudonym = pseudonym
         self._whole = whole
-        #: Who called (``in`` or ``out``) and the message id, to the action and whether its CALL
-        #: held something that must not be told.
-        self._calls: dict[tuple[str, str], tuple[str, bool]] = {}
+        #: Who called (``in`` or ``out``) and the message id, to the action and what its CALL held
+        #: that must not be told; None if it held nothing of the kind.
+        self._calls: dict[tuple[str, str], tuple[str, _Secrets | None]] = {}
 
     def content(self, way: Way, data: bytes) -> dict[str, Any]:
         """The fields of a line that hold a message (`ocpp_twisted.recording.lines.Line`)."""
@@ -66,22 +70,25 @@ class Conversation:
         """The frame without what must not be told; None if it can be told as it is."""
         if isinstance(frame, Call | Send):
             if not suspicious or frame.action == "DataTransfer":
-                self._remember(way, frame.id, frame.action, False)
+                self._remember(way, frame.id, frame.action, None)
                 return None
             payload = _read(frame.payload)
             clean = self._redacted(frame.action, payload)
-            self._remember(way, frame.id, frame.action, clean != payload)
+            secrets = frozenset(_hidden(payload, clean)) if clean != payload else None
+            self._remember(way, frame.id, frame.action, secrets)
             return [2 if isinstance(frame, Call) else 6, frame.id, frame.action, clean]
         if isinstance(frame, CallResult):
-            action, _ = self._recall(_OTHER[way], frame.id)
-            if not suspicious or action == "DataTransfer":
+            action, secrets = self._recall(_OTHER[way], frame.id)
+            if not (suspicious or secrets) or action == "DataTransfer":
                 return None
-            if action is None and not self._whole:
+            if suspicious and action is None and not self._whole:
                 raise ValueError("nobody knows what this answers, and where secrets stand in it")
-            return [3, frame.id, self._redacted(action, _read(frame.payload))]
+            payload = _read(frame.payload)
+            clean = _unquoted(self._redacted(action, payload), secrets or frozenset())
+            return None if clean == payload and not suspicious else [3, frame.id, clean]
         answers_call = isinstance(frame, CallError)
-        action, secret = self._recall(_OTHER[way] if answers_call else way, frame.id)
-        if not suspicious and not secret:
+        _, secrets = self._recall(_OTHER[way] if answers_call else way, frame.id)
+        if not suspicious and secrets is None:
             return None
         # What is wrong with a secret may be told by quoting it.
         return [4 if answers_call else 5, frame.id, frame.code, HIDDEN, {}]
@@ -91,25 +98,51 @@ class Conversation:
             raise ValueError("names stand in objects only: nobody knows what this holds")
         return redacted(action, payload, self._pseudonym)
 
-    def _remember(self, way: Way, message_id: str, action: str, secret: bool) -> None:
+    def _remember(self, way: Way, message_id: str, action: str, secrets: _Secrets | None) -> None:
         self._calls.pop((way, message_id), None)  # the newest come last
         if len(self._calls) >= _REMEMBERED:
             del self._calls[next(iter(self._calls))]
-        self._calls[way, message_id] = action, secret
+        self._calls[way, message_id] = action, secrets
 
-    def _recall(self, way: Way, message_id: str) -> tuple[str | None, bool]:
-        """What a CALL was about, and whether it held a secret.
+    def _recall(self, way: Way, message_id: str) -> tuple[str | None, _Secrets | None]:
+        """What a CALL was about, and what it held that must not be told.
 
         An id that is not known (``-1``, or one that is forgotten) may mean any of the CALLs.
         """
         known = self._calls.get((way, message_id))
         if known is not None:
             return known
+        all_secrets = [secrets for _, secrets in self._calls.values() if secrets is not None]
         forgetful = not self._whole or len(self._calls) >= _REMEMBERED
-        return None, forgetful or any(secret for _, secret in self._calls.values())
+        return None, frozenset().union(*all_secrets) if all_secrets or forgetful else None
 
 
 _OTHER: dict[Way, Way] = {"in": "out", "out": "in"}
+
+
+def _hidden(tree: Any, clean: Any) -> Iterator[str]:
+    """The texts that `redacted` has hidden, in small letters; `clean` is what it has left."""
+    if isinstance(tree, dict):
+        left = clean if isinstance(clean, dict) else {}
+        for name, value in tree.items():
+            yield from _hidden(value, left.get(name))
+    elif isinstance(tree, list):
+        for place, value in enumerate(tree):
+            yield from _hidden(value, clean[place] if isinstance(clean, list) else None)
+    elif isinstance(tree, str) and tree != clean and len(tree) >= _SHORTEST:
+        yield tree.casefold()
+
+
+def _unquoted(tree: Any, secrets: _Secrets) -> Any:
+    """An answer without the texts that quote a secret of its CALL, whatever they are there for."""
+    if isinstance(tree, str):
+        small = tree.casefold()
+        return HIDDEN if any(secret in small for secret in secrets) else tree
+    if isinstance(tree, list):
+        return [_unquoted(value, secrets) for value in tree]
+    if isinstance(tree, dict):
+        return {_unquoted(name, secrets): _unquoted(each, secrets) for name, each in tree.items()}
+    return tree
 
 
 def _read(payload: Raw) -> Any:
