@@ -231,6 +231,20 @@ class SecretTests(TapTestCase):
         clean = {"status": "Rejected", "info": ["***"], "***": 1}
         self.assertEqual(self.told()[-1]["frame"], [3, message_id, clean])
 
+    def test_other_answers_that_quote_it(self) -> None:
+        for answer in (
+            '[4,"{}","abcdef12","",{{}}]',
+            '[4,"{}","X","ABCDEF12",7]',
+            '[3,"{}","abcdef12',
+        ):
+            charge_point = self.online()
+            self.central_system.call(
+                "CP1", v16.ChangeConfigurationRequest(key="AuthorizationKey", value="abcdef12")
+            ).addErrback(lambda failure: failure.trap(CallFailed))
+            _, message_id, *_ = json.loads(self.transport.sent[-1])
+            charge_point.receive(answer.format(message_id).encode())
+            self.assertNotIn("abcdef12", str(self.lines[-1]).lower())
+
     def test_a_result_that_quotes_nothing_is_told_as_it_came(self) -> None:
         charge_point = self.online()
         self.central_system.call(

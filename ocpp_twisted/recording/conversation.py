@@ -57,7 +57,9 @@ class Conversation:
         except UnicodeDecodeError:
             return {"withheld": len(data)} if suspicious else {"base64": data}
         except FrameFault:
-            return {"withheld": len(data)} if suspicious else _as_it_is(data, text)
+            if suspicious or _unquoted(text, self._secrets()) is not text:
+                return {"withheld": len(data)}
+            return _as_it_is(data, text)
         try:
             clean = self._clean(way, frame, suspicious)
             if clean is None:
@@ -91,7 +93,8 @@ class Conversation:
         if not suspicious and secrets is None:
             return None
         # What is wrong with a secret may be told by quoting it.
-        return [4 if answers_call else 5, frame.id, frame.code, HIDDEN, {}]
+        code = _unquoted(frame.code, secrets or frozenset())
+        return [4 if answers_call else 5, frame.id, code, HIDDEN, {}]
 
     def _redacted(self, action: str | None, payload: Any) -> Any:
         if payload is not None and not isinstance(payload, dict):
@@ -112,9 +115,13 @@ class Conversation:
         known = self._calls.get((way, message_id))
         if known is not None:
             return known
-        all_secrets = [secrets for _, secrets in self._calls.values() if secrets is not None]
         forgetful = not self._whole or len(self._calls) >= _REMEMBERED
-        return None, frozenset().union(*all_secrets) if all_secrets or forgetful else None
+        secret = forgetful or any(secrets is not None for _, secrets in self._calls.values())
+        return None, self._secrets() if secret else None
+
+    def _secrets(self) -> _Secrets:
+        """What all the CALLs held that are remembered."""
+        return frozenset().union(*(secrets or () for _, secrets in self._calls.values()))
 
 
 _OTHER: dict[Way, Way] = {"in": "out", "out": "in"}
