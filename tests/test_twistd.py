@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import re
 import shutil
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -90,16 +92,23 @@ class TwistdTestCase(TestCase):
         (plugins / "noon.py").write_text(PLUGIN)
 
     def twistd(
-        self, *arguments: str, held: socket.socket | None = None, **variables: str
+        self,
+        *arguments: str,
+        held: socket.socket | None = None,
+        user: pwd.struct_passwd | None = None,
+        **variables: str,
     ) -> Process:
         """Start ``twistd -n ocpp`` in an empty directory but for a ``twisted/plugins`` folder.
 
+        :param user: who it is to be once it has bound its sockets.
         :param held: a listening socket to hand over as systemd does (sd_listen_fds(3)).
         """
         program = Path(sys.executable).with_name("twistd")
         command = [sys.executable, str(program), "-n"]
         if self.reactor_name is not None:
             command.append(f"--reactor={self.reactor_name}")
+        if user is not None:
+            command += [f"--uid={user.pw_uid}", f"--gid={user.pw_gid}"]
         command += ["ocpp", *arguments]
         descriptors = {0: "w", 1: "r", 2: "r"}
         if held is not None:
@@ -126,11 +135,9 @@ class TwistdTestCase(TestCase):
         self.addCleanup(kill)
         return process
 
-    async def serving(self, *arguments: str, **variables: str) -> tuple[Process, list[int]]:
+    async def serving(self, *arguments: str, **more: Any) -> tuple[Process, list[int]]:
         """A process that has started to listen, and its ports."""
-        process = self.twistd(
-            "--action-plugin", "noon", "--data-dir", "data", *arguments, **variables
-        )
+        process = self.twistd("--action-plugin", "noon", "--data-dir", "data", *arguments, **more)
         line = r"\] (OCPP 1\.6, .*)\n"
         await until(lambda: re.search(line, process.said), reactor, 20)
         (start,) = re.findall(line, process.said)
@@ -247,6 +254,30 @@ class SocketActivationTests(TwistdTestCase):
         self.assertEqual(await process.over, 1)
         self.assertIn("systemd has not handed over such a socket", process.said)
         self.assertNotIn("Traceback", process.said)
+
+
+class PrivilegesTests(TwistdTestCase):
+    if os.geteuid() != 0:
+        skip = "only root has privileges to give up"
+
+    async def test_they_are_given_up_when_the_sockets_are_bound(self) -> None:
+        """A socket in a directory where the user that it becomes may make none."""
+        nobody = pwd.getpwnam("nobody")
+        (self.directory / "roots").mkdir(mode=0o755)
+        ours = "unix:roots/socket"
+        process, (port,) = await self.serving("--ws", "0", "--ws", ours, user=nobody)
+        client = await upgraded(reactor, port)
+        client.transport.write(frame(HEARTBEAT))
+        await until(client.hears, reactor)
+        self.assertEqual(client.hears(), [NOON])
+        self.assertTrue((self.directory / "roots" / "socket").is_socket())
+        status = Path(f"/proc/{process.transport.pid}/status").read_text()
+        told = {
+            name: ids.split() for name, _, ids in (x.partition(":") for x in status.splitlines())
+        }
+        self.assertEqual(told["Uid"], [str(nobody.pw_uid)] * 4)
+        self.assertEqual(told["Gid"], [str(nobody.pw_gid)] * 4)
+        self.assertEqual(told["Groups"], [str(nobody.pw_gid)])
 
 
 class NotifyTests(TwistdTestCase):
