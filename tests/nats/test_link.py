@@ -112,6 +112,19 @@ class Messages(NatsCase):
             await here.request("a", timeout=5)
         await subscription.stop()
 
+    async def test_what_comes_while_a_subscription_ends_is_handled_or_has_no_listener(self) -> None:
+        here, there = await self.link(), await self.link()
+        outcomes: list[Any] = []
+        for number in range(1000):
+            subject = f"a.{number}"
+            subscription = there.subscribe(subject, echo(there))
+            await there.flush()
+            ended = subscription.stop()
+            asked: Deferred[Any] = here.request(subject, timeout=5)
+            outcomes.append(asked.addErrback(lambda failure: failure.trap(NoResponders)))
+            await ended
+        await gatherResults(outcomes)
+
     async def test_a_handler_that_fails_is_told_of(self) -> None:
         link = await self.link()
 

@@ -163,9 +163,13 @@ class Subscription:
     async def _begin(self, client: Client) -> None:
         self._inner = await client.subscribe(self.subject, self.queue, cb=self._take)
 
-    async def _drain(self) -> None:
+    async def _drain(self, client: Client) -> None:
         inner, self._inner = self._inner, None
         if inner is not None:
+            # nats-py sends its PING past what it still holds, and lets go when the PONG is there:
+            # what the server sent before it knew of the end would be lost.
+            await client._send_unsubscribe(inner._id)
+            await client._flush_pending(force_flush=True)
             await inner.drain()
 
     async def _take(self, message: Message) -> None:
@@ -591,12 +595,13 @@ class Link:
 
     async def _drain(self, subscription: Subscription) -> None:
         client = self._client
+        if client is None:
+            return  # all have ended
         try:
-            await subscription._drain()
+            await subscription._drain(client)
         except Exception as error:
             _log.debug("NATS: {subject}: {error}", subject=subscription.subject, error=error)
-            if client is not None:  # it would subscribe again: begin with another one
-                await client.close()
+            await client.close()  # it would subscribe again: begin with another one
 
 
 def check_reactor(reactor: Any, command: str) -> None:
