@@ -140,7 +140,7 @@ def _origin(text: str) -> str:
 
 def _nats_url(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("nats", "tls", "ws", "wss") or not parts.hostname:
+    if parts.scheme not in ("nats", "tls") or not parts.hostname:
         raise ValueError(f"{text!r} is no NATS server: write it like nats://HOST:4222")
     return text
 

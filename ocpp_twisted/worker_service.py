@@ -187,8 +187,9 @@ class WorkerService(Service):
         from ocpp_twisted.plugins.nats.caller import NatsCaller
         from ocpp_twisted.plugins.nats.directory import nodes_bucket
         from ocpp_twisted.plugins.nats.events import Events
-        from ocpp_twisted.plugins.nats.link import Link, check_reactor
+        from ocpp_twisted.plugins.nats.link import Link
         from ocpp_twisted.plugins.nats.nodes import Sign
+        from ocpp_twisted.plugins.nats.reach import check_reactor
         from ocpp_twisted.plugins.nats.settings import settings_of
         from ocpp_twisted.plugins.nats.worker import Worker
 

@@ -396,6 +396,7 @@ class NatsTests(OptionsTestCase):
     def test_what_is_refused(self) -> None:
         for arguments, sentence in (
             (("--nats=localhost",), "--nats: 'localhost' is no NATS server: write it like nats://"),
+            (("--nats=ws://localhost",), "--nats: 'ws://localhost' is no NATS server"),
             (("--nats-route=Authorize",), "'Authorize' is no route: write ACTION=GROUP"),
             (("--nats=nats://a",), "--nats is for the plug-ins nats: add --action-plugin nats or"),
         ):

@@ -18,7 +18,8 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from ocpp_twisted.plugins.nats.link import Link, LinkOptions
+from ocpp_twisted.plugins.nats.link import Link
+from ocpp_twisted.plugins.nats.reach import LinkOptions
 from tests.support import until
 
 __all__ = ["NatsCase", "NatsServer"]

@@ -15,7 +15,7 @@ from cryptography import x509
 from twisted.internet import reactor
 
 from ocpp_twisted.errors import ConfigurationError
-from ocpp_twisted.plugins.nats.link import LinkOptions
+from ocpp_twisted.plugins.nats.reach import LinkOptions
 from tests.certificates import Authority, pem
 from tests.nats.case import NatsCase
 from tests.support import until

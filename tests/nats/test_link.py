@@ -8,14 +8,9 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
-from ocpp_twisted.plugins.nats.link import (
-    Disconnected,
-    Link,
-    Message,
-    NoAnswer,
-    NoResponders,
-    TooLarge,
-)
+from ocpp_twisted.plugins.nats.errors import Disconnected, NoAnswer, NoResponders, TooLarge
+from ocpp_twisted.plugins.nats.link import Link
+from ocpp_twisted.plugins.nats.protocol import Message
 from tests.interop.journal import Journal
 from tests.nats.case import NatsCase
 from tests.support import until

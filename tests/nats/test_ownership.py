@@ -10,7 +10,7 @@ from twisted.internet import reactor
 from ocpp_twisted import v16
 from ocpp_twisted.errors import ConnectionLost, NotConnected
 from ocpp_twisted.plugins.nats.keyvalue import Bucket
-from ocpp_twisted.plugins.nats.link import Message
+from ocpp_twisted.plugins.nats.protocol import Message
 from tests.nats.gateways import ActiveCase, Gateway, owned
 from tests.support import Wire
 

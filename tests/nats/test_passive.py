@@ -15,7 +15,7 @@ from ocpp_twisted.identity import Identity
 from ocpp_twisted.ocppj.message import Request, Response
 from ocpp_twisted.plugin import ActionPlugin, after, on, on_data_transfer, on_result
 from ocpp_twisted.plugins.local import LocalPlugin
-from ocpp_twisted.plugins.nats.link import Message
+from ocpp_twisted.plugins.nats.protocol import Message
 from ocpp_twisted.registration import Status
 from tests.interop.journal import Journal
 from tests.nats.passive import PassiveCase, call

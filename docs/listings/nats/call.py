@@ -12,7 +12,8 @@ from twisted.internet.task import react  # noqa: E402
 from ocpp_twisted import v16  # noqa: E402
 from ocpp_twisted.errors import CallFailed  # noqa: E402
 from ocpp_twisted.plugins.nats.caller import NatsCaller  # noqa: E402
-from ocpp_twisted.plugins.nats.link import Link, LinkOptions  # noqa: E402
+from ocpp_twisted.plugins.nats.link import Link  # noqa: E402
+from ocpp_twisted.plugins.nats.reach import LinkOptions  # noqa: E402
 from ocpp_twisted.plugins.nats.subjects import Subjects  # noqa: E402
 
 

@@ -34,10 +34,11 @@ from ocpp_twisted.plugins.nats.caller import NatsCaller
 from ocpp_twisted.plugins.nats.commands import Commands
 from ocpp_twisted.plugins.nats.directory import Directory, nodes_bucket, owners_bucket
 from ocpp_twisted.plugins.nats.events import Events
-from ocpp_twisted.plugins.nats.link import Link, check_reactor
+from ocpp_twisted.plugins.nats.link import Link
 from ocpp_twisted.plugins.nats.nearest import NearestCaller
 from ocpp_twisted.plugins.nats.nodes import Sign
 from ocpp_twisted.plugins.nats.ownership import Ownership
+from ocpp_twisted.plugins.nats.reach import check_reactor
 from ocpp_twisted.plugins.nats.settings import settings_of
 from ocpp_twisted.plugins.nats.shared import SharedMemory
 

@@ -37,14 +37,14 @@ from ocpp_twisted.plugins.nats.asking import (
     read,
 )
 from ocpp_twisted.plugins.nats.directory import Directory
-from ocpp_twisted.plugins.nats.link import (
+from ocpp_twisted.plugins.nats.errors import (
     Disconnected,
-    Link,
     LinkError,
     NoAnswer,
     NoResponders,
     TooLarge,
 )
+from ocpp_twisted.plugins.nats.link import Link
 from ocpp_twisted.plugins.nats.payloads import read_response, response_reader, write
 from ocpp_twisted.plugins.nats.subjects import Subjects
 from ocpp_twisted.plugins.nats.wire import WireError

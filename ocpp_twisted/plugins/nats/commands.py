@@ -37,7 +37,9 @@ from ocpp_twisted.plugins.nats.asking import (
     read,
     result_answer,
 )
-from ocpp_twisted.plugins.nats.link import Link, LinkError, Message, TooLarge
+from ocpp_twisted.plugins.nats.errors import LinkError, TooLarge
+from ocpp_twisted.plugins.nats.link import Link
+from ocpp_twisted.plugins.nats.protocol import Message
 from ocpp_twisted.plugins.nats.wire import WireError
 
 __all__ = ["Commands"]

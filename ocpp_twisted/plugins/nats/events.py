@@ -22,7 +22,8 @@ from ocpp_twisted.hub import (
 )
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.measuring import Counted
-from ocpp_twisted.plugins.nats.link import Link, LinkError
+from ocpp_twisted.plugins.nats.errors import LinkError
+from ocpp_twisted.plugins.nats.link import Link
 from ocpp_twisted.plugins.nats.subjects import Subjects
 
 __all__ = ["Events"]

@@ -16,7 +16,9 @@ from msgspec import Struct, field
 from twisted.internet.defer import Deferred, fail
 
 from ocpp_twisted.errors import Outdated
-from ocpp_twisted.plugins.nats.link import Disconnected, Link, LinkError, Message, NoResponders
+from ocpp_twisted.plugins.nats.errors import Disconnected, LinkError, NoResponders
+from ocpp_twisted.plugins.nats.link import Link
+from ocpp_twisted.plugins.nats.protocol import Message
 
 __all__ = ["Bucket", "BucketError", "Conflict", "Entry"]
 

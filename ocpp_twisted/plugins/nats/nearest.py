@@ -16,7 +16,7 @@ from ocpp_twisted.errors import NotConnected
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import ConnectedChargePoint, IActiveCaller
 from ocpp_twisted.ocppj.message import Request, ResponseT_co
-from ocpp_twisted.plugins.nats.link import LinkError
+from ocpp_twisted.plugins.nats.errors import LinkError
 
 __all__ = ["NearestCaller"]
 

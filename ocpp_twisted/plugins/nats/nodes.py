@@ -17,8 +17,9 @@ from twisted.logger import Logger
 
 from ocpp_twisted.interfaces import Node
 from ocpp_twisted.plugins.nats.directory import NODE_SECONDS
+from ocpp_twisted.plugins.nats.errors import LinkError
 from ocpp_twisted.plugins.nats.keyvalue import Bucket
-from ocpp_twisted.plugins.nats.link import Link, LinkError
+from ocpp_twisted.plugins.nats.link import Link
 from ocpp_twisted.plugins.nats.subjects import token
 
 __all__ = ["Sign"]

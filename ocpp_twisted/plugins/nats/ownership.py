@@ -32,8 +32,10 @@ from twisted.logger import Logger
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.measuring import Counted
 from ocpp_twisted.plugins.nats.directory import Owner, owner_of
+from ocpp_twisted.plugins.nats.errors import LinkError
 from ocpp_twisted.plugins.nats.keyvalue import Bucket, Conflict
-from ocpp_twisted.plugins.nats.link import Link, LinkError, Message, Subscription
+from ocpp_twisted.plugins.nats.link import Link, Subscription
+from ocpp_twisted.plugins.nats.protocol import Message
 from ocpp_twisted.plugins.nats.subjects import Subjects, charge_point_key
 
 __all__ = ["Ownership"]

@@ -34,16 +34,11 @@ from ocpp_twisted.interfaces import (
 from ocpp_twisted.measuring import Counted
 from ocpp_twisted.ocppj.catalogue import Sender
 from ocpp_twisted.ocppj.message import Request, Response, Send
-from ocpp_twisted.plugins.nats.link import (
-    Link,
-    LinkError,
-    Message,
-    NoAnswer,
-    NoResponders,
-    TooLarge,
-    check_reactor,
-)
+from ocpp_twisted.plugins.nats.errors import LinkError, NoAnswer, NoResponders, TooLarge
+from ocpp_twisted.plugins.nats.link import Link
 from ocpp_twisted.plugins.nats.payloads import response_reader, write
+from ocpp_twisted.plugins.nats.protocol import Message
+from ocpp_twisted.plugins.nats.reach import check_reactor
 from ocpp_twisted.plugins.nats.settings import NatsSettings, settings_of
 from ocpp_twisted.plugins.nats.subjects import Subjects
 from ocpp_twisted.plugins.nats.wire import (

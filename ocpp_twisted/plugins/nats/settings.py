@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ocpp_twisted.errors import ConfigurationError
-from ocpp_twisted.plugins.nats.link import LinkOptions
+from ocpp_twisted.plugins.nats.reach import LinkOptions
 from ocpp_twisted.plugins.nats.subjects import Subjects
 
 __all__ = ["NatsSettings", "settings_of"]

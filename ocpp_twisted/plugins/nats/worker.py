@@ -32,8 +32,10 @@ from ocpp_twisted.interfaces import IActionPlugin, IActiveCaller
 from ocpp_twisted.measuring import Counted
 from ocpp_twisted.ocppj.catalogue import Catalogue
 from ocpp_twisted.ocppj.message import Request, Response, Send
-from ocpp_twisted.plugins.nats.link import Link, LinkError, Message, Subscription, TooLarge
+from ocpp_twisted.plugins.nats.errors import LinkError, TooLarge
+from ocpp_twisted.plugins.nats.link import Link, Subscription
 from ocpp_twisted.plugins.nats.payloads import read_request, read_response
+from ocpp_twisted.plugins.nats.protocol import Message
 from ocpp_twisted.plugins.nats.remote import RemoteChargePoint
 from ocpp_twisted.plugins.nats.settings import NatsSettings
 from ocpp_twisted.plugins.nats.wire import (
