@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from random import Random
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from ocpp_twisted.plugins.nats.errors import NoAnswer
 from tests.nats.charging import ChargePoint
 from tests.nats.checking import CheckedCase, Commander
 from tests.nats.network import Node
@@ -103,8 +105,10 @@ class ClusterTests(FaultCase):
 
     async def leader(self) -> str:
         """The NATS server that decides who holds which charge point."""
-        subject = "$JS.API.STREAM.INFO.KV_ocpp-owners"
-        answer = json.loads((await self.caller_link.request(subject, timeout=5)).data)
+        subject, answer = "$JS.API.STREAM.INFO.KV_ocpp-owners", {}
+        while not answer.get("cluster", {}).get("leader"):
+            with suppress(NoAnswer):  # they have not agreed on one yet
+                answer = json.loads((await self.caller_link.request(subject, timeout=1)).data)
         self.assertEqual(answer["config"]["num_replicas"], 3)
         return answer["cluster"]["leader"]
 

@@ -246,6 +246,18 @@ class Coming(NatsCase):
         await here.stop()
         await until(lambda: len(got) == 1000, reactor)
 
+    async def test_who_has_stopped_gets_nothing_that_is_lost(self) -> None:
+        other = await self.link()
+        outcomes: list[Any] = []
+        for number in range(100):
+            link, subject = await self.link(), f"a.{number}"
+            link.subscribe(subject, echo(link))
+            await link.flush()
+            await link.stop()
+            asked: Deferred[Any] = other.request(subject, timeout=5)
+            outcomes.append(asked.addErrback(lambda failure: failure.trap(NoResponders)))
+        await gatherResults(outcomes)
+
     async def test_a_subscription_that_ends_while_the_server_is_away(self) -> None:
         link, other = await self.link(), await self.link()
         subscription = link.subscribe("a", echo(link))

@@ -102,6 +102,12 @@ class Direct(asyncio.Protocol):
         await self.flush()
         del self._reader.handlers[number]
 
+    async def end(self) -> None:
+        """End all subscriptions; returns as `unsubscribe`."""
+        for number in self._reader.handlers:
+            self.write(unsub(number))
+        await self.flush()
+
     def write(self, data: bytes) -> None:
         """Send something, soon."""
         if not self._batch:

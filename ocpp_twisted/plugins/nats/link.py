@@ -343,15 +343,15 @@ class Link:
         task.cancel()
         await asyncio.wait([task])
         self._up = False
-        try:
-            if self._direct is not None:
-                await asyncio.wait_for(self._direct.flush(), _STOP_SECONDS)
-        except Exception as error:  # what cannot be written is lost
-            _log.debug("NATS: {error}", error=error)
+        endings: list[Callable[[], Coroutine[Any, Any, object]]] = []
+        if self._direct is not None:
+            endings.append(self._direct.end)
         if self._client is not None:
+            endings.append(self._client.close)
+        for ending in endings:
             try:
-                await asyncio.wait_for(self._client.close(), _STOP_SECONDS)
-            except Exception as error:
+                await asyncio.wait_for(ending(), _STOP_SECONDS)
+            except Exception as error:  # what cannot be written is lost
                 _log.debug("NATS: {error}", error=error)
         self._client, self._direct, self._task = None, None, None
         self._waiting.stop()
