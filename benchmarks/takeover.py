@@ -54,7 +54,7 @@ async def takeover(url: str, ports: Sequence[str], pid: int, count: int) -> list
             except (nats.errors.NoRespondersError, nats.errors.TimeoutError):
                 pass
             else:
-                if answer.headers is not None and answer.headers["Ocpp-Outcome"] == "CALLRESULT":
+                if answer.headers["Ocpp-Outcome"] == "CALLRESULT":
                     return
             await asyncio.sleep(_PAUSE)
 

@@ -156,7 +156,7 @@ class WritingTests(SynchronousTestCase):
 
     def test_headers(self):
         self.assertEqual(block({"A": "b"}), HEAD)
-        self.assertEqual((block({}), block(None)), (b"", b""))
+        self.assertEqual(block({}), b"")
         self.assertEqual(block({"A": "é"}), "NATS/1.0\r\nA: é\r\n\r\n".encode())
 
     def test_a_value_cannot_end_its_line(self):

@@ -1,7 +1,7 @@
 """What anybody asks of the gateway that holds a charge point: headers and JSON of both ways.
 
-Imports msgspec, the errors, the interfaces and `wire`. See docs/distributed.md; with NATS's own
-tool::
+Imports msgspec, the errors, the interfaces, `protocol` and `wire`. See docs/distributed.md; with
+NATS's own tool::
 
     nats request ocpp.call.=.CP1 '{"type":"Soft"}' -H Ocpp-Action:Reset
 
@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -37,7 +38,8 @@ from ocpp_twisted.errors import (
     OCPPError,
     QueueFull,
 )
-from ocpp_twisted.plugins.nats.wire import OUTCOME, WIRE, Ended, WireError
+from ocpp_twisted.plugins.nats.protocol import Message, block
+from ocpp_twisted.plugins.nats.wire import OUTCOME, RESULT, WIRE, Ended, WireError
 
 __all__ = [
     "Ask",
@@ -47,18 +49,19 @@ __all__ = [
     "Register",
     "Watch",
     "asked_of",
-    "call_headers",
+    "call_head",
     "done_answer",
     "failed_answer",
     "headers_to",
     "outcome_of",
     "read",
-    "result_answer",
 ]
 
 _ASK, _ACTION, _VERSION, _TIMEOUT = "Ocpp-Ask", "Ocpp-Action", "Ocpp-Version", "Ocpp-Timeout"
 _CALLRESULT, _CALLERROR, _DONE, _FAILED = "CALLRESULT", "CALLERROR", "DONE", "FAILED"
 _WIRE_VERSION = "1"
+#: Headers that are longer have something of their own in them.
+_USUAL = 300
 _encode = msgspec.json.Encoder().encode
 
 
@@ -147,20 +150,31 @@ def headers_to(ask: Ask) -> dict[str, str]:
     return {WIRE: _WIRE_VERSION, _ASK: ask}
 
 
-def call_headers(action: str, version: str | None, timeout: float) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def call_head(action: str, version: str | None, timeout: float) -> bytes:
     """The headers of a call."""
     headers = {WIRE: _WIRE_VERSION, _ACTION: action, _TIMEOUT: str(timeout)}
     if version is not None:
         headers[_VERSION] = version
-    return headers
+    return block(headers)
 
 
-def asked_of(headers: Mapping[str, str] | None) -> Asked:
+def asked_of(message: Message) -> Asked:
     """What the headers of a request tell.
 
     :raises WireError: if they are not of this form.
     """
-    headers = headers or {}
+    head = message.head
+    return _asked_before(head) if len(head) <= _USUAL else _asked(message.headers)
+
+
+@lru_cache(maxsize=256)
+def _asked_before(head: bytes) -> Asked:
+    """Most calls have headers that many others have too."""
+    return _asked(Message("", "", b"", head).headers)
+
+
+def _asked(headers: Mapping[str, str]) -> Asked:
     if (version := headers.get(WIRE, _WIRE_VERSION)) != _WIRE_VERSION:
         text = f"its header {WIRE} is {version!r}: this understands {_WIRE_VERSION!r} only"
         raise WireError(text)
@@ -191,11 +205,6 @@ def read(kind: type[Any], payload: bytes) -> Any:
 # -- answers ----------------------------------------------------------------------------------
 
 
-def result_answer() -> dict[str, str]:
-    """The headers of a CALLRESULT; its payload is the charge point's."""
-    return {OUTCOME: _CALLRESULT}
-
-
 def done_answer(result: Struct | None = None) -> tuple[bytes, dict[str, str]]:
     """The payload and the headers of an answer to what is no call."""
     return (b"" if result is None else _encode(result)), {OUTCOME: _DONE}
@@ -216,14 +225,17 @@ def failed_answer(error: Exception) -> tuple[bytes, dict[str, str]]:
     return _encode(failed), {OUTCOME: _FAILED}
 
 
-def outcome_of(payload: bytes, headers: Mapping[str, str] | None) -> bytes:
+def outcome_of(message: Message) -> bytes:
     """What an answer brings.
 
     :returns: the payload of the CALLRESULT, or of ``DONE``.
     :raises OCPPError: what the answer tells.
     :raises WireError: if it is not of this form.
     """
-    outcome = None if headers is None else headers.get(OUTCOME)
+    payload = message.data
+    if message.head == RESULT:
+        return payload
+    outcome = message.headers.get(OUTCOME)
     if outcome in (_CALLRESULT, _DONE):
         return payload
     try:

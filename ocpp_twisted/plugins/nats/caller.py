@@ -6,7 +6,7 @@ charge point, where the gateway that holds it listens; if nobody does, it is off
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -31,7 +31,7 @@ from ocpp_twisted.plugins.nats.asking import (
     Close,
     Found,
     Register,
-    call_headers,
+    call_head,
     headers_to,
     outcome_of,
     read,
@@ -46,6 +46,7 @@ from ocpp_twisted.plugins.nats.errors import (
 )
 from ocpp_twisted.plugins.nats.link import Link
 from ocpp_twisted.plugins.nats.payloads import read_response, response_reader, write
+from ocpp_twisted.plugins.nats.protocol import Message
 from ocpp_twisted.plugins.nats.subjects import Subjects
 from ocpp_twisted.plugins.nats.wire import WireError
 from ocpp_twisted.versions import CATALOGUES
@@ -151,23 +152,27 @@ class NatsCaller:
         if not 0 <= seconds < float("inf"):
             text = f"a timeout is a number of seconds from 0 on, not {seconds}"
             return fail(LocalProtocolError(text))
-        headers = call_headers(action, version, seconds)
-        return self._ask(charge_point, payload, headers, seconds + _ON_THE_WAY)
+        head = call_head(action, version, seconds)
+        return self._ask(charge_point, payload, head, seconds + _ON_THE_WAY)
 
     def _ask(
-        self, charge_point: str | Identity, payload: bytes, headers: dict[str, str], seconds: float
+        self,
+        charge_point: str | Identity,
+        payload: bytes,
+        headers: Mapping[str, str] | bytes,
+        seconds: float,
     ) -> Deferred[bytes]:
         subject = self._subjects.call(charge_point)
         asked: Deferred[Any] = self._link.request(subject, payload, headers, timeout=seconds)
         return asked.addCallbacks(
-            lambda message: _outcome(message.data, message.headers),
+            _outcome,
             lambda failure: _unanswered(failure, charge_point),
         )
 
 
-def _outcome(payload: bytes, headers: Any) -> bytes:
+def _outcome(message: Message) -> bytes:
     try:
-        return outcome_of(payload, headers)
+        return outcome_of(message)
     except WireError as error:
         raise InvalidResponse(f"the gateway's answer: {error}") from error
 

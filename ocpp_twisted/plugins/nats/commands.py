@@ -7,7 +7,7 @@ one charge point go out in the order in which they came here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -35,12 +35,11 @@ from ocpp_twisted.plugins.nats.asking import (
     done_answer,
     failed_answer,
     read,
-    result_answer,
 )
 from ocpp_twisted.plugins.nats.errors import LinkError, TooLarge
 from ocpp_twisted.plugins.nats.link import Link
 from ocpp_twisted.plugins.nats.protocol import Message
-from ocpp_twisted.plugins.nats.wire import WireError
+from ocpp_twisted.plugins.nats.wire import RESULT, WireError
 
 __all__ = ["Commands"]
 
@@ -90,7 +89,7 @@ class Commands:
         """
         self.open += 1
         try:
-            asked = asked_of(message.headers)
+            asked = asked_of(message)
             if self.open > self._limit:
                 raise QueueFull("too many calls wait at the gateway")
             if asked.version not in (None, version):
@@ -144,7 +143,7 @@ class Commands:
 
     def _result(self, payload: bytes, reply: str) -> None:
         self._outcomes["answered"] += 1
-        self._reply(reply, payload, result_answer())
+        self._reply(reply, payload, RESULT)
 
     def _done(self, result: Found | None, reply: str) -> None:
         self._outcomes["answered"] += 1
@@ -160,7 +159,7 @@ class Commands:
         assert isinstance(error, Exception)
         self._reply(reply, *failed_answer(error))
 
-    def _reply(self, reply: str, payload: bytes, headers: dict[str, str]) -> None:
+    def _reply(self, reply: str, payload: bytes, headers: Mapping[str, str] | bytes) -> None:
         self.open -= 1
         if not reply:
             return  # nobody wants to know

@@ -8,7 +8,7 @@ wire API reference", and ADR-8, "JetStream based Key-Value Stores".
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -30,6 +30,7 @@ _NOT_FOUND = 10037
 _NO_STREAM = 10059
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _IN_USE = 10058
+_NONE: Mapping[str, str] = {}
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _encode = msgspec.json.Encoder().encode
 
@@ -158,7 +159,7 @@ class Bucket:
         :returns: its revision.
         :raises Conflict: if the key has another revision than `last`.
         """
-        headers = None if last is None else {_EXPECTED: str(last)}
+        headers = {} if last is None else {_EXPECTED: str(last)}
         return await self._publish(key, value, headers)
 
     async def delete(self, key: str, last: int | None = None) -> int:
@@ -192,7 +193,7 @@ class Bucket:
         await self._link.run(read())
         return found
 
-    async def _publish(self, key: str, value: bytes, headers: dict[str, str] | None) -> int:
+    async def _publish(self, key: str, value: bytes, headers: Mapping[str, str]) -> int:
         answer = await self._do(self._prefix + key, value, headers)
         if answer.error is not None:
             wrong = answer.error.err_code in _WRONG_LAST_SEQUENCE
@@ -201,7 +202,7 @@ class Bucket:
         return answer.seq
 
     async def _do(
-        self, subject: str, payload: bytes, headers: dict[str, str] | None = None
+        self, subject: str, payload: bytes, headers: Mapping[str, str] = _NONE
     ) -> _Answer:
         """Ask; if the bucket is missing, make it and ask again."""
         try:
@@ -214,7 +215,7 @@ class Bucket:
         return await self._ask(subject, payload, headers)
 
     def _ask(
-        self, subject: str, payload: bytes, headers: dict[str, str] | None = None
+        self, subject: str, payload: bytes, headers: Mapping[str, str] = _NONE
     ) -> Deferred[_Answer]:
         if not self._link.connected:
             return fail(Disconnected(self._link.trouble(), sent=False))

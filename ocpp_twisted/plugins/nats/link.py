@@ -164,36 +164,38 @@ class Link:
         self,
         subject: str,
         payload: bytes = b"",
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | bytes = b"",
         *,
         reply: str = "",
     ) -> None:
         """Send a message to whoever listens; nobody says whether somebody does.
 
+        :param headers: or a `block` of them.
         :raises Disconnected: if there is no connection.
         :raises TooLarge: if the server does not take so much.
         """
-        head = block(headers)
+        head = headers if isinstance(headers, bytes) else block(headers)
         self._send(pub(subject, reply, head, payload), len(head) + len(payload))
 
     def request(
         self,
         subject: str,
         payload: bytes = b"",
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | bytes = b"",
         *,
         timeout: float,
         again: bool = False,
     ) -> Deferred[Message]:
         """Send a message that is answered.
 
+        :param headers: or a `block` of them.
         :param timeout: seconds until `NoAnswer`.
         :param again: whether it may be handled twice. Then it waits for a connection, if there is
             none, and is sent again after a connection was lost.
         :returns: a Deferred that fires with the first answer. Its errbacks are `NoResponders`,
             `NoAnswer`, `Disconnected` and `TooLarge`. Cancel it to wait no longer.
         """
-        head = block(headers)
+        head = headers if isinstance(headers, bytes) else block(headers)
         result, reply, asked = self._waiting.expect(timeout, subject, again)
         asked.text, asked.size = pub(subject, reply, head, payload), len(head) + len(payload)
         if not again or self.connected:

@@ -296,7 +296,7 @@ class Ownership:
             return
         owner = owner_of(message.data)
         if owner is not None and owner.session != self.session:
-            self._outdated(held, int((message.headers or {})["Nats-Sequence"]))
+            self._outdated(held, int(message.headers["Nats-Sequence"]))
 
     def _outdated(self, held: _Held, revision: int) -> Deferred[None]:
         """Another gateway has an entry of this revision; fires when it has nothing to fear."""

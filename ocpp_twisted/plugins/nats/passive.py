@@ -48,7 +48,7 @@ from ocpp_twisted.plugins.nats.wire import (
     Origin,
     Result,
     WireError,
-    headers_of,
+    head_of,
     read_answer,
 )
 from ocpp_twisted.versions import CATALOGUES
@@ -89,7 +89,7 @@ class NatsPlugin:
         self._to: dict[tuple[str, str], tuple[str, str]] = {}
         self._open = 0
         #: Who has an open CALL, and its CALLs that wait for that one's answer.
-        self._busy: dict[IChargePoint, deque[Callable[[], object]]] = {}
+        self._busy: dict[IChargePoint, deque[Callable[[], object]] | None] = {}
         self._after: dict[int, tuple[Response, str]] = {}
         self._outcomes: Counter[str] = Counter()
         self._told: dict[str, float] = {}
@@ -163,23 +163,25 @@ class NatsPlugin:
         if action == "Heartbeat" and settings.heartbeat and isinstance(request, Request):
             return request.RESPONSE(currentTime=datetime.now(UTC))
         subject, group = self._to.get((version, action)) or self._subject(version, action)
-        headers = headers_of(self._origin(charge_point, action, charge_point.message_id))
+        head = head_of(self._origin(charge_point, action, charge_point.message_id))
         payload = write(request)
         if isinstance(request, Send):
-            return self._publish(subject, payload, headers)
+            return self._publish(subject, payload, head)
         if self._open >= settings.limit:
             self._outcomes["too many"] += 1
             raise _try_again("too many messages wait for workers")
         self._open += 1
-        waiting = self._busy.get(charge_point)
-        if waiting is None:
-            self._busy[charge_point] = deque()
-            return self._ask(charge_point, type(request), group, subject, payload, headers)
+        if charge_point not in self._busy:
+            self._busy[charge_point] = None
+            return self._ask(charge_point, type(request), group, subject, payload, head)
         # Charge points send one CALL at a time; those that do not still have them in their order.
         answer: Deferred[Response] = Deferred()
+        waiting = self._busy[charge_point]
+        if waiting is None:  # a deque takes 600 bytes
+            waiting = self._busy[charge_point] = deque()
         waiting.append(
             lambda: self._ask(
-                charge_point, type(request), group, subject, payload, headers
+                charge_point, type(request), group, subject, payload, head
             ).chainDeferred(answer)
         )
         return answer
@@ -191,13 +193,13 @@ class NatsPlugin:
         group: str,
         subject: str,
         payload: bytes,
-        headers: dict[str, str],
+        head: bytes,
     ) -> Deferred[Any]:
         assert self._link is not None
         assert self._settings is not None
         seconds = self._settings.patience
         asked: Deferred[Any]
-        asked = self._link.request(subject, payload, headers, timeout=seconds, again=True)
+        asked = self._link.request(subject, payload, head, timeout=seconds, again=True)
         # One pair of callbacks: each costs, for each CALL.
         return asked.addCallbacks(
             self._answered,
@@ -212,7 +214,7 @@ class NatsPlugin:
         self._next(charge_point)
         self._deserted.discard(group)
         try:
-            payload, after = read_answer(message.data, message.headers)
+            payload, after = read_answer(message)
             response = response_reader(kind)(payload)
         except CallFault:
             self._outcomes["refused"] += 1
@@ -264,7 +266,7 @@ class NatsPlugin:
     def _written(self, charge_point: IChargePoint, request: Any, response: Response) -> None:
         _, subject = self._after.pop(id(response), (response, None))
         if subject is not None:
-            self._publish(subject, b"", headers_of(self._origin(charge_point)))
+            self._publish(subject, b"", head_of(self._origin(charge_point)))
 
     def refused_handler(self, version: str, action: str) -> None:
         """See `IActionPlugin.refused_handler`: workers are not told; the gateway's log says it."""
@@ -279,31 +281,31 @@ class NatsPlugin:
                 result = Result(msgspec.Raw(write(request)), response=msgspec.Raw(write(outcome)))
             else:
                 result = Result(msgspec.Raw(write(request)), error=Ended.of(outcome))
-            headers = headers_of(self._origin(charge_point, action))
+            head = head_of(self._origin(charge_point, action))
             for group in self._groups():
                 subject = self._subjects.result(group, version, action)
-                self._publish(subject, _encode(result), headers)
+                self._publish(subject, _encode(result), head)
 
         return tell
 
     def charge_point_online(self, charge_point: IChargePoint) -> None:
         """See `IActionPlugin.charge_point_online`: one worker of each group hears it."""
-        headers = headers_of(self._origin(charge_point))
+        head = head_of(self._origin(charge_point))
         for group in self._groups():
-            self._publish(self._subjects.online(group), b"{}", headers)
+            self._publish(self._subjects.online(group), b"{}", head)
 
     def charge_point_offline(self, charge_point: IChargePoint, reason: str, seconds: float) -> None:
         """See `IActionPlugin.charge_point_offline`: one worker of each group hears it."""
-        headers = headers_of(self._origin(charge_point))
+        head = head_of(self._origin(charge_point))
         payload = _encode(Offline(reason, seconds))
         for group in self._groups():
-            self._publish(self._subjects.offline(group), payload, headers)
+            self._publish(self._subjects.offline(group), payload, head)
 
-    def _publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> None:
+    def _publish(self, subject: str, payload: bytes, head: bytes) -> None:
         """Send what nobody answers. It is lost if it cannot be sent now."""
         assert self._link is not None
         try:
-            self._link.publish(subject, payload, headers)
+            self._link.publish(subject, payload, head)
         except LinkError as error:
             self._hindered(error)
 

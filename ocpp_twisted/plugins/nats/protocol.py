@@ -21,22 +21,23 @@ class Message:
 
     :ivar reply: the subject where an answer is to go; empty if none is wanted.
     :ivar data: the payload.
+    :ivar head: the headers as they came; empty if there are none.
     """
 
-    __slots__ = ("_head", "data", "reply", "subject")
+    __slots__ = ("data", "head", "reply", "subject")
 
     def __init__(self, subject: str, reply: str, data: bytes, head: bytes = b"") -> None:
         self.subject = subject
         self.reply = reply
         self.data = data
-        self._head = head
+        self.head = head
 
     @property
     def headers(self) -> dict[str, str]:
         """The headers; what the server says instead of somebody's message is in ``Status``."""
-        if not self._head:
+        if not self.head:
             return {}
-        first, *lines = self._head.decode(errors="replace").split("\r\n")
+        first, *lines = self.head.decode(errors="replace").split("\r\n")
         headers = {}
         for line in lines:
             name, colon, value = line.partition(":")
@@ -49,10 +50,10 @@ class Message:
     @property
     def nobody_listens(self) -> bool:
         """Whether the server says so, instead of an answer."""
-        return self._head.startswith(_NOBODY_LISTENS) and not self.data
+        return self.head.startswith(_NOBODY_LISTENS) and not self.data
 
 
-def block(headers: Mapping[str, str] | None) -> bytes:
+def block(headers: Mapping[str, str]) -> bytes:
     """Headers as they are sent; a line end in a value becomes spaces."""
     if not headers:
         return b""

@@ -1,7 +1,8 @@
 """What gateways and workers say to each other: headers and JSON, as docs/distributed.md tells them.
 
-Imports msgspec, the errors, the identity and registration. Two headers tell of a message what is
-not its payload; more of them would cost both ends more, because each is a line to be parsed.
+Imports msgspec, the errors, the identity, registration and `protocol`. Two headers tell of a
+message what is not its payload; more of them would cost both ends more, because each is a line to
+be parsed.
 
 =================  ============================================================================
 ``Ocpp-Wire``      the version of this form: ``1``
@@ -16,7 +17,6 @@ an `ErrorBody`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from ocpp_twisted.errors import CallErrorReceived, CallFailed, CallFault, ErrorCode, OCPPError
 from ocpp_twisted.identity import Identity
+from ocpp_twisted.plugins.nats.protocol import Message, block
 from ocpp_twisted.registration import Status
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "CALL",
     "OUTCOME",
     "REGISTRATIONS",
+    "RESULT",
     "WIRE",
     "Ended",
     "ErrorBody",
@@ -39,17 +41,21 @@ __all__ = [
     "Result",
     "WireError",
     "error_answer",
-    "headers_of",
+    "head_of",
     "origin_of",
     "read_answer",
     "read_offline",
     "read_result",
-    "result_headers",
+    "result_head",
 ]
 
 WIRE, CALL, OUTCOME, AFTER = "Ocpp-Wire", "Ocpp-Call", "Ocpp-Outcome", "Ocpp-After"
 _VERSION = "1"
+#: What stands before and after the JSON of an `Origin`, where there are no other headers.
+_BEFORE, _BEHIND = f"NATS/1.0\r\n{WIRE}: {_VERSION}\r\n{CALL}: ".encode(), b"\r\n\r\n"
 _CALLRESULT, _CALLERROR = "CALLRESULT", "CALLERROR"
+#: The headers of a CALLRESULT, if there is only the one.
+RESULT = block({OUTCOME: _CALLRESULT})
 _encode = msgspec.json.Encoder().encode
 
 
@@ -110,33 +116,25 @@ class Origin(Struct, frozen=True, omit_defaults=True, rename="camel"):
 _read_origin = msgspec.json.Decoder(Origin).decode
 
 
-class _OneLine(str):
-    """A header's value that has no line ends, as JSON has none, and no space around it.
-
-    nats-py takes them out of every value, letter by letter; that is half of what sending costs.
-    """
-
-    __slots__ = ()
-
-    def strip(self, _: str | None = None) -> str:
-        return self
-
-    def translate(self, _: Any) -> str:
-        return self
+def head_of(origin: Origin) -> bytes:
+    """The headers of a message from a gateway; JSON has no line ends in it."""
+    return _BEFORE + _encode(origin) + _BEHIND
 
 
-def headers_of(origin: Origin) -> dict[str, str]:
-    """The headers of a message from a gateway."""
-    return {WIRE: _VERSION, CALL: _OneLine(_encode(origin), "utf-8")}
-
-
-def origin_of(headers: Mapping[str, str] | None) -> Origin:
+def origin_of(message: Message) -> Origin:
     """What the headers of a message from a gateway tell.
 
     :raises WireError: if they are not of this form.
     """
-    version = None if headers is None else headers.get(WIRE)
-    if headers is None or version != _VERSION:
+    head = message.head
+    try:
+        if head.startswith(_BEFORE):
+            return _read_origin(head[len(_BEFORE) :])
+    except msgspec.MsgspecError:
+        pass  # there are others besides, or it is none
+    headers = message.headers
+    version = headers.get(WIRE)
+    if version != _VERSION:
         raise WireError(f"its header {WIRE} is {version!r}: this understands {_VERSION!r} only")
     try:
         return _read_origin(headers[CALL])
@@ -161,14 +159,14 @@ class ErrorBody(Struct, frozen=True, omit_defaults=True):
 _read_error = msgspec.json.Decoder(ErrorBody).decode
 
 
-def result_headers(after: str | None = None) -> dict[str, str]:
+def result_head(after: str | None = None) -> bytes:
     """The headers of a CALLRESULT.
 
     :param after: the subject where the worker wants to hear that it was written.
     """
     if after is None:
-        return {OUTCOME: _CALLRESULT}
-    return {OUTCOME: _CALLRESULT, AFTER: after}
+        return RESULT
+    return block({OUTCOME: _CALLRESULT, AFTER: after})
 
 
 def error_answer(fault: CallFault) -> tuple[bytes, dict[str, str]]:
@@ -180,19 +178,22 @@ def error_answer(fault: CallFault) -> tuple[bytes, dict[str, str]]:
     return _encode(body), {OUTCOME: _CALLERROR}
 
 
-def read_answer(payload: bytes, headers: Mapping[str, str] | None) -> tuple[bytes, str | None]:
+def read_answer(message: Message) -> tuple[bytes, str | None]:
     """The payload of a CALLRESULT, and the subject of its header ``Ocpp-After``, if it has one.
 
     :raises CallFault: if it is a CALLERROR.
     :raises WireError: if it is neither.
     """
-    outcome = None if headers is None else headers.get(OUTCOME)
-    if headers is not None and outcome == _CALLRESULT:
-        return payload, headers.get(AFTER)
+    if message.head == RESULT:
+        return message.data, None
+    headers = message.headers
+    outcome = headers.get(OUTCOME)
+    if outcome == _CALLRESULT:
+        return message.data, headers.get(AFTER)
     if outcome != _CALLERROR:
         raise WireError(f"the header {OUTCOME} of an answer is {outcome!r}")
     try:
-        body = _read_error(payload)
+        body = _read_error(message.data)
         fault = CallFault(ErrorCode(body.code), body.description, body.details)
     except (ValueError, msgspec.MsgspecError) as error:
         raise WireError(f"a CALLERROR: {error}") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import iscoroutine
 from typing import Any
 
@@ -45,7 +45,7 @@ from ocpp_twisted.plugins.nats.wire import (
     origin_of,
     read_offline,
     read_result,
-    result_headers,
+    result_head,
 )
 from ocpp_twisted.routing import Route, routes, with_custom_actions
 from ocpp_twisted.versions import CATALOGUES
@@ -161,7 +161,7 @@ class Worker:
 
     def _take(self, message: Message) -> None:
         try:
-            origin = origin_of(message.headers)
+            origin = origin_of(message)
             catalogue, route = self._find(origin)
             if self._open >= self._settings.limit:
                 raise CallFault(ErrorCode.INTERNAL_ERROR, "the worker is busy: try again later")
@@ -235,7 +235,7 @@ class Worker:
                 lambda _: self._written(job, response), lambda failure: failure.trap(LinkError)
             )
         self._counts["answered"] += 1
-        self._reply(job.reply, payload, result_headers(after))
+        self._reply(job.reply, payload, result_head(after))
 
     def _written(self, job: _Job, response: Response) -> None:
         for handler in job.route.answered:
@@ -262,7 +262,7 @@ class Worker:
             payload, headers = error_answer(CallFault(fault.code, fault.description))
         self._reply(reply, payload, headers)
 
-    def _reply(self, reply: str, payload: bytes, headers: dict[str, str]) -> None:
+    def _reply(self, reply: str, payload: bytes, headers: Mapping[str, str] | bytes) -> None:
         if not reply:
             return  # a SEND, or something that is none of ours
         try:
@@ -302,7 +302,7 @@ class Worker:
     def _reader(self, take: Callable[[Origin, bytes], None]) -> Callable[[Message], None]:
         def read(message: Message) -> None:
             try:
-                take(origin_of(message.headers), message.data)
+                take(origin_of(message), message.data)
             except (WireError, CallFault) as error:
                 self._unreadable(message, error)
 
