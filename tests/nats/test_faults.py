@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from contextlib import suppress
 from random import Random
 
 from twisted.internet import reactor
@@ -107,7 +107,7 @@ class ClusterTests(FaultCase):
         """The NATS server that decides who holds which charge point."""
         subject, answer = "$JS.API.STREAM.INFO.KV_ocpp-owners", {}
         while not answer.get("cluster", {}).get("leader"):
-            with suppress(NoAnswer):  # they have not agreed on one yet
+            with contextlib.suppress(NoAnswer):  # they have not agreed on one yet
                 answer = json.loads((await self.caller_link.request(subject, timeout=1)).data)
         self.assertEqual(answer["config"]["num_replicas"], 3)
         return answer["cluster"]["leader"]
