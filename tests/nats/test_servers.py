@@ -20,10 +20,12 @@ from ocpp_twisted.plugin import ActionPlugin, after, on
 from ocpp_twisted.plugins.http import HTTPPlugin
 from ocpp_twisted.plugins.nats.active import ActiveNatsPlugin
 from ocpp_twisted.plugins.nats.passive import NatsPlugin
+from ocpp_twisted.plugins.nats.protocol import Message
 from ocpp_twisted.service import Server, Settings
 from ocpp_twisted.worker_service import WorkerService, WorkerSettings
 from tests.nats.gateways import ActiveCase
-from tests.support import HEARTBEAT, Wire, connect, frame, online, request
+from tests.nats.passive import PassiveCase
+from tests.support import HEARTBEAT, Wire, connect, frame, online, request, until
 
 BOOT = '[2,"b1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]'
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -36,6 +38,7 @@ class Boots(ActionPlugin):
 
     def __init__(self) -> None:
         self.results: list[Any] = []
+        self.called = False
 
     @on(v16.BootNotificationRequest)
     def boot(self, charge_point, request):
@@ -43,7 +46,26 @@ class Boots(ActionPlugin):
 
     @after(v16.BootNotificationRequest)
     async def booted(self, charge_point, request, response):
+        self.called = True
         self.results.append(await charge_point.call(v16.ResetRequest(type="Soft"), timeout=5))
+
+
+class EarlyTests(PassiveCase):
+    async def test_a_worker_calls_before_anybody_can_reach_the_charge_point(self):
+        boots = Boots()
+        await self.worker(boots)
+        wire = self.connect(await self.gateway())
+        link = await self.link()
+        self.assertEqual((await self.answer(wire, BOOT))[:2], [3, "b1"])
+        await until(lambda: boots.called, reactor)
+        await link.flush()
+
+        def accept(message: Message) -> None:
+            link.publish(message.reply, b'{"status":"Accepted"}', {"Ocpp-Outcome": "CALLRESULT"})
+
+        link.subscribe("ocpp.call.=.CP1", accept)
+        await until(lambda: boots.results, reactor)
+        self.assertEqual(boots.results, [v16.ResetResponse(status="Accepted")])
 
 
 class ServersTests(ActiveCase):
@@ -91,7 +113,7 @@ class ServersTests(ActiveCase):
         one, http_of_one = await self.start_server("one")
         _, http_of_two = await self.start_server("two")
         wire = self.charge_point(one)
-        await self.meanwhile(lambda: self.held(one))
+        await self.served(one)
         for http in (http_of_one, http_of_two):
             answer = self.reset(http)
             _, message_id, *_ = await self.call_heard(wire)
@@ -115,7 +137,7 @@ class ServersTests(ActiveCase):
         await link.flush()
         one, _ = await self.start_server("one")
         wire = self.charge_point(one)
-        await self.meanwhile(lambda: self.held(one))
+        await self.served(one)
         wire.says(HEARTBEAT)  # nobody has asked for messages
         answer = await link.request(
             "ocpp.call.=.CP1", b'{"seconds":60}', {"Ocpp-Ask": "watch"}, timeout=5
@@ -135,7 +157,7 @@ class ServersTests(ActiveCase):
         one, _ = await self.start_server("one", ws=["tcp:0:interface=127.0.0.1"])
         client = await connect(reactor, one.addresses[0].port)
         client.transport.write(request())
-        await self.meanwhile(lambda: self.held(one))
+        await self.served(one)
         client.transport.write(frame(HEARTBEAT))
         await self.meanwhile(lambda: len(client.hears()) == 1)
         await link.request("ocpp.call.=.CP1", b'{"seconds":60}', {"Ocpp-Ask": "watch"}, timeout=5)
@@ -174,11 +196,16 @@ class ServersTests(ActiveCase):
         (measure,) = [one for one in active.measures() if one.name == "ocpp_nats_owned"]
         return next(iter(measure.values.values()))
 
+    async def served(self, server: Server) -> None:
+        """Fires when a charge point of a server can be called through NATS."""
+        await self.meanwhile(lambda: self.held(server))
+        await server.settings.active_plugins[0]._link.flush()
+
     async def test_a_server_that_stops_lets_its_charge_points_go(self):
         one, _ = await self.start_server("one")
         _, http_of_two = await self.start_server("two")
         wire = self.charge_point(one)
-        await self.meanwhile(lambda: self.held(one))
+        await self.served(one)
         stopped = one.stopService()
         await self.meanwhile(lambda: wire.transport.closed)
         self.assertEqual(wire.transport.closed, (1001, "the central system stops"))
@@ -201,7 +228,7 @@ class ServersTests(ActiveCase):
         one, _ = await self.start_server("one", plugin)
         await self.meanwhile(lambda: not plugin.trouble())
         wire = self.charge_point(one)
-        await self.meanwhile(lambda: self.held(one))
+        await self.served(one)
         wire.says(BOOT)
         self.assertEqual((await self.call_heard(wire))[:2], [3, "b1"])
         _, message_id, action, _ = await self.call_heard(wire)

@@ -5,11 +5,14 @@ Imports the interfaces, the messages' base classes and its neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ocpp_twisted.errors import LocalProtocolError, NotConnected
@@ -22,6 +25,12 @@ from ocpp_twisted.registration import Status
 
 __all__ = ["RemoteChargePoint"]
 
+#: Seconds in which a charge point that has just connected can be called from everywhere: its first
+#: message may be here before its gateway has claimed it.
+_CLAIMED_SECONDS = 2.0
+#: Seconds until a call that nobody has got is tried again.
+_AGAIN_SECONDS = 0.05
+
 
 @implementer(IChargePoint)
 class RemoteChargePoint:
@@ -30,11 +39,15 @@ class RemoteChargePoint:
     :param caller: reaches it, wherever it is connected by then.
     """
 
-    __slots__ = ("_caller", "_origin", "connected")
+    __slots__ = ("_caller", "_clock", "_origin", "_since", "connected")
 
-    def __init__(self, origin: Origin, caller: IActiveCaller, connected: bool = True) -> None:
+    def __init__(
+        self, origin: Origin, caller: IActiveCaller, clock: IReactorTime, connected: bool = True
+    ) -> None:
         self._origin = origin
         self._caller = caller
+        self._clock = clock
+        self._since = clock.seconds()
         self.connected = connected
 
     def __repr__(self) -> str:
@@ -85,13 +98,13 @@ class RemoteChargePoint:
         self, request: Request[ResponseT_co], timeout: float | None = None
     ) -> Deferred[ResponseT_co]:
         """See `IChargePoint.call`."""
-        return self._caller.call(self.identity, request, timeout)
+        return self._reach(lambda: self._caller.call(self.identity, request, timeout))
 
     def call_json(
         self, action: str, payload: bytes, timeout: float | None = None
     ) -> Deferred[bytes]:
         """See `IChargePoint.call_json`."""
-        return self._caller.call_json(self.identity, action, payload, timeout)
+        return self._reach(lambda: self._caller.call_json(self.identity, action, payload, timeout))
 
     def send(self, message: Send) -> None:
         """See `IChargePoint.send`: not from here.
@@ -104,3 +117,14 @@ class RemoteChargePoint:
         """See `IChargePoint.close`."""
         closing: Deferred[Any] = self._caller.disconnect(self.identity, code, reason)
         closing.addErrback(lambda failure: failure.trap(NotConnected) and None)
+
+    def _reach(self, ask: Callable[[], Deferred[Any]]) -> Deferred[Any]:
+        """Ask, and ask again while it may be that its gateway has not claimed it yet."""
+
+        def again(failure: Failure) -> Any:
+            failure.trap(NotConnected)
+            if not self.connected or self._clock.seconds() - self._since > _CLAIMED_SECONDS:
+                return failure
+            return deferLater(self._clock, _AGAIN_SECONDS, self._reach, ask)
+
+        return ask().addErrback(again)

@@ -176,7 +176,7 @@ class Worker:
         except CallFault as fault:
             self._refuse(message.reply, fault)
             return
-        charge_point = RemoteChargePoint(origin, self._caller)
+        charge_point = RemoteChargePoint(origin, self._caller, self._clock)
         if isinstance(request, Send):
             run_handler(route.request, charge_point, request)
             return
@@ -325,18 +325,18 @@ class Worker:
         else:
             error = result.error
             outcome = CallErrorReceived(error.code, error.description, error.details)
-        charge_point = RemoteChargePoint(origin, self._caller)
+        charge_point = RemoteChargePoint(origin, self._caller, self._clock)
         for handler in route.response:
             run_handler(handler, charge_point, request, outcome)
 
     def _take_online(self, origin: Origin, payload: bytes) -> None:
-        charge_point = RemoteChargePoint(origin, self._caller)
+        charge_point = RemoteChargePoint(origin, self._caller, self._clock)
         for plugin in self._plugins:
             run_handler(plugin.charge_point_online, charge_point)
 
     def _take_offline(self, origin: Origin, payload: bytes) -> None:
         offline = read_offline(payload)
-        charge_point = RemoteChargePoint(origin, self._caller, connected=False)
+        charge_point = RemoteChargePoint(origin, self._caller, self._clock, connected=False)
         for plugin in self._plugins:
             run_handler(plugin.charge_point_offline, charge_point, offline.reason, offline.seconds)
 
