@@ -269,10 +269,8 @@ class Answering:
             run_handler(handler, charge_point, event.request, response)
 
     def _keep(self, event: CallReceived, frame: bytes, route: Route) -> None:
-        limits, seconds = self._limits, route.fresh_seconds
-        lasting = seconds > limits.kept_seconds
-        if lasting:
-            seconds = limits.kept_seconds
+        limits = self._limits
+        seconds = min(route.fresh_seconds, limits.kept_seconds)
         answers, message_id = self._remembered.answers, event.message_id
         if message_id in answers:
             del answers[message_id]  # the newest is the last
@@ -280,7 +278,7 @@ class Answering:
         answers[message_id] = event.digest, until, frame, event.action
         if len(answers) > limits.kept_answers:
             del answers[next(iter(answers))]
-        if lasting:
+        if route.shared:
             self._changed()
 
     def _handler_failed(self, event: CallReceived, failure: Failure) -> None:

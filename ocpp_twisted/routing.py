@@ -36,9 +36,10 @@ class Route:
     :ivar refused: are told that the peer refuses our CALLRESULT.
     :ivar boot: whether it is the action that registers a charge point.
     :ivar fresh_seconds: how long an answer is good for a CALL that comes again.
+    :ivar shared: whether other processes are told of an answer at once, since it decides something.
     """
 
-    __slots__ = ("answered", "boot", "fresh_seconds", "refused", "request", "response")
+    __slots__ = ("answered", "boot", "fresh_seconds", "refused", "request", "response", "shared")
 
     def __init__(
         self,
@@ -48,8 +49,10 @@ class Route:
         refused: tuple[RefusedHandler, ...],
         boot: bool,
         fresh_seconds: float,
+        shared: bool,
     ) -> None:
         self.boot = boot
+        self.shared = shared
         self.fresh_seconds = fresh_seconds
         self.request = request
         self.answered = answered
@@ -81,10 +84,10 @@ def routes(
     return found
 
 
+#: What begins, changes or ends a transaction.
+_OF_TRANSACTIONS = frozenset({"StartTransaction", "StopTransaction", "TransactionEvent"})
 #: What charge points keep while they are offline, and send again when they are back.
-_KEPT_FOR_LATER = frozenset(
-    {"StartTransaction", "StopTransaction", "MeterValues", "TransactionEvent"}
-)
+_KEPT_FOR_LATER = _OF_TRANSACTIONS | {"MeterValues"}
 #: Other answers are soon wrong: a tag is blocked, a status has changed and changed back.
 _SECONDS_OF_AN_ANSWER = 60.0
 #: And one that tells the time even sooner.
@@ -108,6 +111,7 @@ def _route(version: str, action: Action, plugins: Sequence[IActionPlugin]) -> Ro
         tuple(handler for handler in refused if handler is not None),
         boot=action.name == "BootNotification",
         fresh_seconds=fresh_seconds,
+        shared=action.name in _OF_TRANSACTIONS,
     )
 
 

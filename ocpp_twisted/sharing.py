@@ -3,7 +3,8 @@
 Imports its floor and below. Registration, maker, and the answers to messages about transactions are
 shared, as JSON text; other answers are good for a minute at most, and what is done wrong is counted
 by each process for itself. It is written after the answer has gone out: a process that dies in
-between has done something twice at most.
+between has done something twice at most. Answers to MeterValues, which say nothing, go along with
+the next that is written: that values come twice can be seen from the values.
 """
 
 from __future__ import annotations

@@ -21,6 +21,10 @@ STOP = (
     '[2,"s1","StopTransaction",'
     '{"transactionId":7,"meterStop":9,"timestamp":"2026-01-02T03:04:05Z"}]'
 )
+VALUES = (
+    '[2,"m1","MeterValues",{"connectorId":1,"transactionId":7,"meterValue":'
+    '[{"timestamp":"2026-01-02T03:04:05Z","sampledValue":[{"value":"1"}]}]}]'
+)
 OTHER_STOP = STOP.replace(":9", ":8")
 
 
@@ -44,6 +48,10 @@ class Business(ActionPlugin):
         if self.done is not None:
             await self.done
         return v16.StopTransactionResponse()
+
+    @on(v16.MeterValuesRequest)
+    def meter_values(self, charge_point, request):
+        return v16.MeterValuesResponse()
 
     @on(v16.HeartbeatRequest)
     def heartbeat(self, charge_point, request):
@@ -89,6 +97,17 @@ class SharedTests(ActiveCase):
         self.assertEqual((first.stops, second.stops), (1, 0))
         await self.answer(new, OTHER_STOP)  # the same id, another message
         self.assertEqual(second.stops, 1)
+
+    async def test_values_are_shared_with_the_next_that_decides_something(self):
+        one, _, old = await self.on("one")
+        self.assertEqual(await self.answer(old, VALUES), [3, "m1", {}])
+        await one.plugin._link.flush()
+        self.assertEqual(await self.answer(old, STOP), [3, "s1", {}])
+        await self.kept(one, '"s1"')
+        text, revision = await one.plugin.recall(old.connection.identity)
+        self.assertEqual(revision, 1)
+        kept = [answer["messageId"] for answer in json.loads(text)["answers"]]
+        self.assertEqual(kept, ["m1", "s1"])
 
     async def test_a_boot_ends_what_is_kept_everywhere(self):
         one, _, old = await self.on("one")
