@@ -103,6 +103,8 @@ class MovesTests(OwnershipCase):
             return len(still) == 1 and sum(map(owned, gateways)) == 1
 
         await self.meanwhile(settled)
+        for gateway in gateways:
+            await gateway.plugin._link.flush()
         (last,) = [wire for wire in wires if wire.transport.closed is None]
         await self.reaches(last)
 
