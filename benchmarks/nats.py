@@ -32,9 +32,9 @@ _COLUMNS = ("gateway", "worker", "nats", "rate", "p50", "p99")
 
 def serve(role: str, url: str, port: str) -> None:
     """Run a gateway, a worker, or both in one, in this process."""
-    from twisted.internet import asyncioreactor
+    from ocpp_twisted import uvloop_reactor
 
-    asyncioreactor.install(uvloop.new_event_loop())
+    uvloop_reactor.install()
     from twisted.internet import reactor
 
     from benchmarks.servers.answers import Answers

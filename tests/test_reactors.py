@@ -1,4 +1,4 @@
-"""Our own epoll reactor, run by hand: reading, writing, endings, and what fails while reading."""
+"""Our own reactors, run by hand: reading, writing, endings, and what fails while reading."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from typing import Any
 from unittest import skipUnless
 
 from twisted.internet.protocol import Factory, Protocol
+from twisted.python import context
+from twisted.python.log import ILogContext
 from twisted.python.runtime import platform
 from twisted.trial.unittest import SynchronousTestCase
+
+from ocpp_twisted.uvloop_reactor import UvloopReactor
 
 if platform.isLinux():
     from ocpp_twisted.epoll_reactor import EPollReactor
@@ -21,6 +25,7 @@ class Recorder(Protocol):
         self.factory.made.append(self)
 
     def dataReceived(self, data: bytes) -> None:
+        self.factory.systems.add(context.get(ILogContext)["system"])
         if data == b"fail":
             raise RuntimeError("told to")
         if data == b"abort all":
@@ -32,13 +37,18 @@ class Recorder(Protocol):
         self.factory.lost.append(reason.value)
 
 
-@skipUnless(platform.isLinux(), "epoll is Linux's")
-class EPollReactorTests(SynchronousTestCase):
+class ReactorTests:
+    """What a reactor does. Not a test case by itself."""
+
+    def make(self) -> Any:
+        """A reactor."""
+        raise NotImplementedError
+
     def setUp(self) -> None:
-        self.reactor = EPollReactor()
+        self.reactor = self.make()
         self.addCleanup(self.reactor.disconnectAll)
         self.factory = Factory.forProtocol(Recorder)
-        self.factory.made, self.factory.lost = [], []
+        self.factory.made, self.factory.lost, self.factory.systems = [], [], set()
         port = self.reactor.listenTCP(0, self.factory, interface="127.0.0.1")
         self.address = port.getHost().host, port.getHost().port
 
@@ -68,6 +78,7 @@ class EPollReactorTests(SynchronousTestCase):
         peer.send(b"hello")
         heard: list[bytes] = []
         self.until(lambda: heard.append(self.heard(peer)) or b"".join(heard) == b"hello")
+        self.assertEqual(self.factory.systems, {"-"})  # there is no log context
 
     def test_the_peer_closes(self) -> None:
         peer = self.connected()
@@ -89,3 +100,16 @@ class EPollReactorTests(SynchronousTestCase):
         for peer in peers:
             peer.send(b"abort all")
         self.until(lambda: len(self.factory.lost) == 3)
+
+
+@skipUnless(platform.isLinux(), "epoll is Linux's")
+class EPollReactorTests(ReactorTests, SynchronousTestCase):
+    def make(self) -> Any:
+        return EPollReactor()
+
+
+class UvloopReactorTests(ReactorTests, SynchronousTestCase):
+    def make(self) -> Any:
+        reactor = UvloopReactor()
+        self.addCleanup(reactor._asyncioEventloop.close)
+        return reactor
