@@ -39,6 +39,19 @@ class TLSTests(NatsCase):
     async def test_a_ca_of_ones_own(self) -> None:
         link = await self.link(await self.demands(), tls_ca=self.ca_file)
         self.assertTrue(link.connected)
+        link.subscribe("a", lambda message: link.publish(message.reply, message.data))
+        for _ in range(2):
+            answers = [
+                link.request("a", bytes([number]) * size, timeout=10)
+                for number, size in enumerate((0, 1, 20_000, 500_000, 7))
+            ]
+            told = [(await answer).data for answer in answers]
+            self.assertEqual([len(data) for data in told], [0, 1, 20_000, 500_000, 7])
+            self.assertEqual([data[:1] for data in told[1:]], [b"\1", b"\2", b"\3", b"\4"])
+            await self.server.kill()
+            await until(lambda: not link.connected, reactor)
+            await self.server.start()
+            await until(lambda: link.connected, reactor)
 
     async def test_a_server_that_nobody_knows(self) -> None:
         link = self.new_link(await self.demands())

@@ -164,10 +164,10 @@ class Direct(asyncio.Protocol):
         self.write_now()
         self._theirs.connection_lost(why)
 
-    def eof_received(self) -> bool | None:
+    def eof_received(self) -> bool:
         """See `asyncio.Protocol`."""
-        keep: bool | None = self._theirs.eof_received()
-        return keep
+        self._theirs.eof_received()
+        return False  # the socket is closed
 
     def pause_writing(self) -> None:
         """See `asyncio.BaseProtocol`."""

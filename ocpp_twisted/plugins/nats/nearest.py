@@ -1,6 +1,6 @@
 """Calls charge points of this process directly, and all others over NATS.
 
-Imports the interfaces and its neighbour `link`.
+Imports the interfaces and its neighbour `errors`.
 """
 
 from __future__ import annotations
