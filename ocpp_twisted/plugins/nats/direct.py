@@ -93,17 +93,22 @@ class Direct(asyncio.Protocol):
         self.write(sub(subject, queue, number))
         return number
 
-    async def unsubscribe(self, number: bytes) -> None:
-        """Returns when what the server has sent is handled, and it will send no more.
+    def unsubscribe(self, number: bytes, ended: Callable[[], object]) -> None:
+        """Call `ended` when what the server has sent is handled, and it will send no more.
 
-        :raises nats.errors.Error: if the server does not say so. What it still sends is handled.
+        Or when it does not say so in time; then what it still sends is handled.
         """
+
+        def flushed(flushing: asyncio.Task[None]) -> None:
+            if not flushing.cancelled() and flushing.exception() is None:
+                del self._reader.handlers[number]
+            ended()
+
         self.write(unsub(number))
-        await self.flush()
-        del self._reader.handlers[number]
+        self._flush_soon().add_done_callback(flushed)
 
     async def end(self) -> None:
-        """End all subscriptions; returns as `unsubscribe`."""
+        """End all subscriptions; returns as `flush`."""
         for number in self._reader.handlers:
             self.write(unsub(number))
         await self.flush()
@@ -137,9 +142,12 @@ class Direct(asyncio.Protocol):
 
         :raises nats.errors.Error: if it does not say so.
         """
+        await asyncio.shield(self._flush_soon())
+
+    def _flush_soon(self) -> asyncio.Task[None]:
         if self._flushing is None:  # else all of this moment wait for one PING
             self._flushing = self._loop.create_task(self._flush())
-        await asyncio.shield(self._flushing)
+        return self._flushing
 
     async def _flush(self) -> None:
         self._flushing = None

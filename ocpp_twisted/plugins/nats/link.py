@@ -363,14 +363,9 @@ class Link:
             return succeed(None)  # it has been ended before
         if self._direct is None:
             return succeed(None)  # the next connection does not begin it
-        return self.run(self._drain(self._direct, subscription))
-
-    @staticmethod
-    async def _drain(direct: Direct, subscription: Subscription) -> None:
-        try:
-            await direct.unsubscribe(subscription._number)
-        except Exception as error:  # it ends with the connection
-            _log.debug("NATS: {subject}: {error}", subject=subscription.subject, error=error)
+        ended: Deferred[None] = Deferred()
+        self._direct.unsubscribe(subscription._number, lambda: ended.callback(None))
+        return ended
 
 
 def _tell(listener: Callable[[], None]) -> None:

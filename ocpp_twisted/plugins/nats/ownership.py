@@ -150,8 +150,6 @@ class Ownership:
         self._releasing: set[Deferred[Any]] = set()
         #: Entries of ours to be deleted when NATS is back: key to revision.
         self._released: dict[str, int] = {}
-        #: Subscriptions to be ended then.
-        self._left: list[Subscription] = []
         self._later: IDelayedCall | None = None
         self._lost = 0
         self._trouble = ""
@@ -213,12 +211,7 @@ class Ownership:
     def _let_go(self, held: _Held) -> Deferred[None]:
         """Take no more calls; fires when those that were sent already have been handled."""
         subscription, held.subscription = held.subscription, None
-        if subscription is None:
-            return succeed(None)
-        if not self._link.connected:
-            self._left.append(subscription)
-            return succeed(None)
-        return subscription.stop()
+        return succeed(None) if subscription is None else subscription.stop()
 
     def _lose(self, held: _Held) -> Deferred[None]:
         """Another gateway holds it."""
@@ -261,9 +254,6 @@ class Ownership:
 
     def _up(self) -> None:
         self._trouble = ""
-        left, self._left = self._left, []
-        for subscription in left:
-            subscription.stop()
         released, self._released = self._released, {}
         for key, revision in released.items():
             self._release(key, revision)
