@@ -195,6 +195,11 @@ class CallTests(CallerCase):
     async def test_who_is_connected(self):
         (found,) = await self.caller.connected("CP1")
         self.assertEqual((found.identity, found.version), (Identity("CP1"), "1.6"))
+        self.assertEqual(list(found.repairs), [])
+        self.wire.says('[2,"1","Heartbeat",null]')
+        (found,) = await self.caller.connected("CP1")
+        (repair,) = found.repairs
+        self.assertEqual((repair.kind, repair.path, repair.count), ("null-payload", "$", 1))
         self.assertEqual(list(await self.caller.connected("CP2")), [])
 
     async def test_disconnect(self):

@@ -19,7 +19,7 @@ The payload of a CALLERROR is an `Ended`, that of ``FAILED`` a `Failed`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -38,6 +38,7 @@ from ocpp_twisted.errors import (
     OCPPError,
     QueueFull,
 )
+from ocpp_twisted.interfaces import RepairCount
 from ocpp_twisted.plugins.nats.protocol import Message, block
 from ocpp_twisted.plugins.nats.wire import OUTCOME, RESULT, WIRE, Ended, WireError
 
@@ -108,12 +109,16 @@ class Watch(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """A charge point that is connected: its OCPP version, whence, for how long, and where."""
+    """A charge point that is connected: its OCPP version, whence, for how long, and where.
+
+    :ivar repairs: what it does wrong and was let through.
+    """
 
     version: str
     peer: str
     seconds: float
     node: str
+    repairs: Sequence[RepairCount] = ()
 
 
 class Failed(Struct, frozen=True, omit_defaults=True):

@@ -7,7 +7,6 @@ charge point, where the gateway that holds it listens; if nobody does, it is off
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -49,7 +48,7 @@ from ocpp_twisted.plugins.nats.payloads import read_response, response_reader, w
 from ocpp_twisted.plugins.nats.protocol import Message
 from ocpp_twisted.plugins.nats.subjects import Subjects
 from ocpp_twisted.plugins.nats.wire import WireError
-from ocpp_twisted.versions import CATALOGUES
+from ocpp_twisted.versions import CATALOGUES, version_of
 
 __all__ = ["NatsCaller"]
 
@@ -88,7 +87,7 @@ class NatsCaller:
             text = f"{type(request).__name__} is no request: it cannot be called"
             return fail(LocalProtocolError(text))
         kind: type[Request[Any]] = type(request)
-        version = _version(kind)
+        version = version_of(kind)
         try:
             payload = write(request) if version is None else CATALOGUES[version].write(request)
         except LocalProtocolError:
@@ -202,17 +201,11 @@ def _response(payload: bytes, request: type[Request[Any]], version: str | None) 
         raise InvalidResponse(str(error)) from error
 
 
-@cache
-def _version(kind: type[Request[Any]]) -> str | None:
-    """The version that a class of requests is of; None for a custom action."""
-    for version, catalogue in CATALOGUES.items():
-        action = catalogue.actions.get(kind.ACTION)
-        if action is not None and action.request is kind:
-            return version
-    return None
-
-
 def _found(identity: Identity, found: Found) -> ConnectedChargePoint:
     return ConnectedChargePoint(
-        identity=identity, version=found.version, peer=found.peer, seconds=found.seconds
+        identity=identity,
+        version=found.version,
+        peer=found.peer,
+        seconds=found.seconds,
+        repairs=found.repairs,
     )

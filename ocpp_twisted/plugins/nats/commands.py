@@ -138,7 +138,8 @@ class Commands:
 
     def _found(self, found: Iterable[ConnectedChargePoint], identity: Identity) -> Found:
         for one in found:
-            return Found(one.version, one.peer, round(one.seconds, 3), self._node)
+            seconds = round(one.seconds, 3)
+            return Found(one.version, one.peer, seconds, self._node, one.repairs)
         raise NotConnected(f"{identity} is not connected")
 
     def _result(self, payload: bytes, reply: str) -> None:
