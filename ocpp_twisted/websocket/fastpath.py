@@ -19,7 +19,7 @@ and 5.3), the masks aside.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from os import urandom
 from typing import Any
 
@@ -55,6 +55,8 @@ _FINAL_TEXT = 0x81
 _MASKED = 0x80
 #: The longest payload whose length takes two bytes; longer ones are rare.
 _LONGEST = 65535
+#: Masks to draw at once.
+_MASKS = 256
 #: Bytes to read from a socket at once. Twisted's 64 KiB cost an allocation of that size each time.
 _READ_SIZE = 8192
 
@@ -257,10 +259,21 @@ def write_unmasked(data: bytes) -> bytes:
 
 def write_masked(data: bytes) -> bytes:
     """A text frame of a client, masked with four random bytes (RFC 6455 section 5.3)."""
-    length, mask = len(data), urandom(4)
+    length, mask = len(data), _next_mask()
     if length < 126:
         return b"\x81%c%b%b" % (_MASKED | length, mask, apply_mask(data, mask))
     return b"\x81\xfe%b%b%b" % (length.to_bytes(2, "big"), mask, apply_mask(data, mask))
+
+
+def _masks() -> Iterator[bytes]:
+    """Random masks. Many are drawn at a time: to ask the system costs as much as a read."""
+    while True:
+        drawn = urandom(_MASKS * 4)
+        for place in range(0, _MASKS * 4, 4):
+            yield drawn[place : place + 4]
+
+
+_next_mask = _masks().__next__
 
 
 def _text(payload: bytes) -> bytes | None:
