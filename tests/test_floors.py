@@ -71,6 +71,7 @@ FLOORS = {
     "options": 6,
     "replay": 6,
     "service": 6,
+    "stress": 6,
     "testing": 6,
     "worker_service": 6,
 }

@@ -53,6 +53,7 @@ class Load:
     :param random: for the time until they come again.
     :param dialer: opens the connections.
     :ivar tally: what has been counted.
+    :ivar opening: who connects when.
     :ivar ended: whether connections are not to come again.
     :ivar ids: what their message ids begin with, before a number of `numbers`: none of them has
         ever been.
@@ -94,7 +95,7 @@ class Load:
         self.numbers = count()
         names = plan.names()
         self._points = [LoadPoint(self, *each) for each in zip(plan.mine, names, strict=True)]
-        self._opening = Opening(reactor, plan.ramp / plan.step)
+        self.opening = Opening(reactor, plan.ramp / plan.step)
         self._sweep = LoopingCall(self._look_for_overdue)
         self._sweep.clock = reactor
         self._wheel: Wheel | None = None
@@ -109,7 +110,7 @@ class Load:
 
     def start(self) -> None:
         """Let all of them connect."""
-        self._opening.begin(self._points)
+        self.opening.begin(self._points)
         self._sweep.start(min(_SWEEP, self._plan.timeout / 4), now=False)
 
     def measure(self) -> None:
@@ -134,7 +135,7 @@ class Load:
         self._measured = True
         if self._wheel is not None:
             self._wheel.stop()
-        self._opening.stop()
+        self.opening.stop()
         self.tally.answered_in_time = self.look().answered
         self._drain_until = self.now() + self._plan.timeout
         self._drained.start(_LOOK)
@@ -193,7 +194,7 @@ class Load:
         self._closing.discard(one)
         if not self._measured:
             seconds = max(seconds, _BACKOFF.seconds(max(0, failed - 1), self._random))
-            self._opening.after(seconds, one)
+            self.opening.after(seconds, one)
 
     # -----------------------------------------------------------------------------------------
 

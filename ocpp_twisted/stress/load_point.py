@@ -134,6 +134,7 @@ class LoadPoint:
         self._settle()
 
     def _settle(self) -> None:
+        self._load.opening.ended()
         if not self._settled:
             self._settled = True
             self._load.tally.settled += 1

@@ -19,6 +19,9 @@ __all__ = ["Opening"]
 _STEP = 0.01
 #: Seconds of the rate that may be made up for at once.
 _BURST = 0.1
+#: Seconds of the rate that may be on their way. A server that is slower would else get ever more
+#: attempts, and give up all of them too late.
+_ON_THEIR_WAY = 2.0
 
 
 class _Connects(Protocol):
@@ -31,13 +34,15 @@ class _Connects(Protocol):
 class Opening:
     """Lets connections begin at a rate, those that are opened again included.
 
-    :param rate: attempts a second.
+    :param rate: attempts a second; fewer, if those that have begun do not end.
     """
 
     def __init__(self, clock: IReactorTime, rate: float) -> None:
         self._clock = clock
         self._rate = rate
         self._burst = max(1.0, rate * _BURST)
+        self._most = max(1.0, rate * _ON_THEIR_WAY)
+        self._on_their_way = 0
         self._allowed = 0.0
         self._since = clock.seconds()
         #: Time, a number for those of one time, and who.
@@ -57,6 +62,10 @@ class Opening:
         """One of them connects in so many seconds, or as soon as the rate allows it then."""
         heappush(self._waiting, (self._clock.seconds() + seconds, next(self._number), one))
 
+    def ended(self) -> None:
+        """An attempt has ended, well or not."""
+        self._on_their_way -= 1
+
     def stop(self) -> None:
         """Nobody connects any more."""
         self._waiting.clear()
@@ -67,6 +76,12 @@ class Opening:
         now = self._clock.seconds()
         allowed = self._allowed + max(0.0, now - self._since) * self._rate
         self._allowed, self._since = min(allowed, self._burst), now
-        while self._waiting and self._waiting[0][0] <= now and self._allowed >= 1.0:
+        while (
+            self._waiting
+            and self._waiting[0][0] <= now
+            and self._allowed >= 1.0
+            and self._on_their_way < self._most
+        ):
             self._allowed -= 1.0
+            self._on_their_way += 1
             heappop(self._waiting)[2].connect()

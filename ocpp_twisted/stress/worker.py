@@ -134,20 +134,23 @@ def _resident() -> int:
 
 def main() -> None:
     """Run until standard input ends."""
-    # Ctrl-C is for the process that has started this one: it asks for the last tally.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # They are for the process that has started this one, which asks for the last tally.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
         from ocpp_twisted import epoll_reactor
 
         epoll_reactor.install()
-    from twisted.internet import reactor
+    from twisted.internet import reactor as installed
 
-    warnings = FilteringLogObserver(
-        textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(LogLevel.warn)]
-    )
+    reactor: Any = installed
+    level = LogLevelFilterPredicate(LogLevel.warn)
+    # It warns of each connection that is not to be had; these are counted.
+    level.setLogLevelForNamespace("autobahn", LogLevel.critical)
+    warnings = FilteringLogObserver(textFileLogObserver(sys.stderr), [level])
     globalLogBeginner.beginLoggingTo([warnings], redirectStandardIO=False)
     StandardIO(Lines(reactor), reactor=reactor)
-    reactor.run()
+    reactor.run(installSignalHandlers=False)
 
 
 if __name__ == "__main__":

@@ -66,13 +66,15 @@ class Target:
         charge_point_id: str,
         password: bytes | None = None,
         tls: ClientTLS | None = None,
+        source: str = "",
     ) -> Target:
         """The target of a charge point at a central system.
 
         :param base: the URL without the id: ``ws://HOST:PORT/PATH``.
         """
         url = f"{base.rstrip('/')}/{quote(charge_point_id, safe='')}"
-        return cls(url=url, password=password, tls=tls if tls is not None else ClientTLS())
+        tls = tls if tls is not None else ClientTLS()
+        return cls(url=url, password=password, tls=tls, source=source)
 
     @cached_property
     def id(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import sys
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -332,6 +333,9 @@ class CommandTests(RunTestCase):
         url = await self.serves()
         command = self.starts("-u", url, "-c", "2", "-n", "5", "-d", "1h", "--processes", "2")
         await until(lambda: self.plugin.asked.count("Heartbeat") > 4, reactor, 30)
+        for child in children_of(self.handle.pid):  # a terminal tells all of them
+            os.kill(child, signal.SIGINT)
+            os.kill(child, signal.SIGTERM)
         self.handle.signalProcess("INT")
         self.assertEqual(await command.over, 0, command.err)
         self.assertIn("of 3600 s: ended early", command.out)

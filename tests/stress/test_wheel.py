@@ -99,12 +99,20 @@ class OpeningTests(SynchronousTestCase):
     def names(self) -> list[str]:
         return [name for _, name, _ in self.seen]
 
+    def pumps(self, seconds: float) -> None:
+        """Time passes, and no attempt takes any."""
+        for _ in range(round(seconds * 200)):
+            before = len(self.seen)
+            self.clock.advance(0.005)
+            for _ in self.seen[before:]:
+                self.opening.ended()
+
     def test_at_a_rate_and_in_order(self) -> None:
         self.opening.begin(self.riders(300))
         self.assertEqual(self.names(), ["0"])
-        self.clock.pump([0.005] * 200)
+        self.pumps(1)
         self.assertApproximates(len(self.seen), 100, 2)
-        self.clock.pump([0.005] * 500)
+        self.pumps(2.5)
         self.assertEqual(self.names(), [str(number) for number in range(300)])
 
     def test_what_was_missed_is_not_made_up_for_at_once(self) -> None:
@@ -120,6 +128,15 @@ class OpeningTests(SynchronousTestCase):
         self.assertEqual(self.names(), [])
         self.clock.pump([0.01] * 51)
         self.assertApproximates(len(self.seen), 60, 2)
+
+    def test_not_more_than_a_slow_server_takes(self) -> None:
+        self.opening.begin(self.riders(300))
+        self.clock.pump([0.01] * 1000)
+        self.assertEqual(len(self.seen), 200)
+        for _ in range(30):
+            self.opening.ended()
+        self.clock.pump([0.01] * 1000)
+        self.assertEqual(len(self.seen), 230)
 
     def test_stop(self) -> None:
         self.opening.begin(self.riders(300))
