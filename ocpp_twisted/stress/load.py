@@ -192,9 +192,8 @@ class Load:
         :param seconds: what the server wants it to wait, at least.
         """
         self._closing.discard(one)
-        if not self._measured:
-            seconds = max(seconds, _BACKOFF.seconds(max(0, failed - 1), self._random))
-            self.opening.after(seconds, one)
+        seconds = max(seconds, _BACKOFF.seconds(max(0, failed - 1), self._random))
+        self.opening.after(seconds, one)
 
     # -----------------------------------------------------------------------------------------
 

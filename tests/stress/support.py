@@ -51,7 +51,7 @@ class ServersEnd(MemoryTransport):
     receiver: IMessageReceiver | None = None
 
     def says(self, *message: Any) -> None:
-        self.receiver.receive(json.dumps(message).encode())
+        self.receiver.receive(json.dumps(message, separators=(",", ":")).encode())
 
     def hears(self) -> list[Any]:
         sent, self.sent[:] = list(self.sent), []

@@ -93,6 +93,12 @@ class AnswerTests(LoadTestCase):
         self.assertEqual((self.all.tally.answered, self.all.tally.unexpected), (1, 4))
         self.assertFalse(self.all.tally.faultless)
 
+    def test_an_answer_that_is_cut_off(self) -> None:
+        end = self.loaded()
+        (call,) = end.hears()
+        end.receiver.receive(f'[3,"{call[1]}",{{}}'.encode())
+        self.assertEqual((self.all.tally.answered, self.all.tally.unreadable), (0, 1))
+
     def test_a_call_error_is_a_failure_with_its_code(self) -> None:
         end = self.loaded()
         for form in ([4, "InternalError", "sorry", {}], [4, "InternalError", ""]):
@@ -126,6 +132,15 @@ class AnswerTests(LoadTestCase):
         self.all.passes(1)
         call = end.answers()
         self.assertTrue(re.fullmatch(r"01234567-2-[0-9a-f]+", call[1]), call)
+
+    def test_several_processes_take_turns(self) -> None:
+        for first in (0, 1):
+            end = self.loaded(measure=False, first=first, step=2, connections=4)
+            self.all.load.measure()
+            self.all.passes(0.1)
+            self.assertEqual(len(end.hears()), 1 - first)
+            self.all.passes(0.2)
+            self.assertEqual(len(end.hears()), first)
 
 
 class EndTests(LoadTestCase):
@@ -228,6 +243,18 @@ class ConnectionTests(LoadTestCase):
         self.all = Loaded(connections=4, first=1, step=2, ids=path)
         self.all.passes(0.1)
         self.assertEqual([target.id for target, _, _ in self.all.doors.waiting], ["two", "four"])
+
+    def test_as_many_on_their_way_as_two_seconds_bring(self) -> None:
+        self.all = Loaded(connections=50, ramp=10.0)
+        self.all.passes(10)
+        self.assertEqual(len(self.all.doors.waiting), 20)
+        for _ in range(15):
+            self.all.doors.lets_in()
+            self.all.doors.refuses(CannotConnect("no"))
+            self.all.passes(0.2)
+        self.all.passes(5)
+        self.assertEqual(self.all.tally.settled, 30)
+        self.assertEqual(len(self.all.doors.waiting), 20)
 
     def test_refused_and_again_later(self) -> None:
         self.all = Loaded()
