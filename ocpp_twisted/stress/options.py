@@ -106,25 +106,38 @@ def _parser() -> argparse.ArgumentParser:
         help="where the central system is: ws://HOST:PORT or wss://HOST:PORT/PATH; a charge "
         "point's id is put behind it. Repeatable: charge points take them in turn",
     )
-    add("-c", "--connections", metavar="N", type=_whole, default=1000, help="charge points")
+    add(
+        "-c",
+        "--connections",
+        metavar="N",
+        type=_whole,
+        default="1000",
+        help="charge points [default: %(default)s]",
+    )
     add(
         "-n",
         "--rate",
         metavar="X",
         type=_positive,
-        default=1.0,
-        help="requests a second of each charge point; 0.1 for one in ten seconds",
+        default="1",
+        help="requests a second of each charge point; 0.1 for one in ten seconds "
+        "[default: %(default)s]",
     )
     add(
         "-d",
         "--duration",
         metavar="TIME",
         type=_duration,
-        default=60.0,
-        help="how long they send, once all have connected: 90s, 5m, 1h",
+        default="60s",
+        help="how long they send, once all have connected: 90s, 5m, 1h [default: %(default)s]",
     )
-    add("--version", choices=CATALOGUES, default="1.6", help="of OCPP")
-    add("--message", choices=KINDS, default="heartbeat", help="what they send")
+    add("--version", choices=CATALOGUES, default="1.6", help="of OCPP [default: %(default)s]")
+    add(
+        "--message",
+        choices=KINDS,
+        default="heartbeat",
+        help="what they send [default: %(default)s]",
+    )
     add(
         "--no-boot",
         dest="boot",
@@ -135,15 +148,15 @@ def _parser() -> argparse.ArgumentParser:
         "--ramp",
         metavar="X",
         type=_positive,
-        default=1000.0,
-        help="connections that begin in a second",
+        default="1000",
+        help="connections that begin in a second [default: %(default)s]",
     )
     add(
         "--timeout",
         metavar="TIME",
         type=_duration,
-        default=30.0,
-        help="after which a request, or an attempt to connect, has failed",
+        default="30s",
+        help="after which a request, or an attempt to connect, has failed [default: %(default)s]",
     )
     add(
         "--processes",
@@ -160,7 +173,11 @@ def _parser() -> argparse.ArgumentParser:
         help="a local address to connect from, repeatable [default: what the system takes; to "
         "127.0.0.1, 127.0.0.2 and so on as are needed]",
     )
-    add("--prefix", default="stress-", help="of the charge points' ids, before a number")
+    add(
+        "--prefix",
+        default="stress-",
+        help="of the charge points' ids, before a number [default: %(default)s]",
+    )
     add("--ids", metavar="FILE", help="take the ids from this file, one a line")
     add("--password", help="for HTTP Basic; the user is the charge point's id")
     add("--ca", metavar="FILE", type=Path, help="PEM with the CAs to trust, for wss://")
@@ -168,9 +185,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--key", metavar="FILE", type=Path, help="PEM with its key")
     add("--insecure", action="store_true", help="take any certificate of the central system")
     add("--json", metavar="FILE", help="write the result as JSON; - for standard output")
-    for action in parser._actions:
-        if action.help and action.default not in (None, [], False, True, argparse.SUPPRESS):
-            action.help += " [default: %(default)s]"
     return parser
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import resource
 from pathlib import Path
 
@@ -122,6 +123,19 @@ class OptionTests(SynchronousTestCase):
         for option in (f"--ca {cert}", f"--cert {cert}", f"--key {key}", "--insecure"):
             name = option.split()[0]
             self.cannot_be(f"{URL} {option}", f"{name} is for wss:// only, and no --url is that")
+
+
+class PageTests(SynchronousTestCase):
+    def test_the_page_has_every_option(self) -> None:
+        told = io.StringIO()
+        with contextlib.redirect_stdout(told):
+            self.assertRaises(SystemExit, parse, ["--help"])
+        options = set(re.findall(r"--[a-z][a-z-]*", told.getvalue())) - {"--help"}
+        page = (Path(__file__).parents[2] / "docs" / "stress.md").read_text()
+        table = set(
+            re.findall(r"--[a-z][a-z-]*", page.partition("## Options")[2].partition("##")[0])
+        )
+        self.assertEqual(options, table)
 
 
 class RoomTests(SynchronousTestCase):
