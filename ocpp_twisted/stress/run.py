@@ -89,6 +89,8 @@ class Run:
 
     def stop(self) -> None:
         """End it early; what has been measured is the result."""
+        if all(worker.over for worker in self._workers):
+            return  # there is nothing more to come
         self._stopped = True
         self._tell(STOP)
         self._changed()

@@ -234,6 +234,13 @@ class ProcessTests(RunTestCase):
         self.assertTrue(result.tally.memory > result.tally.memory_before > 0)
         self.assertTrue(self.seen)
 
+    async def test_stopped_when_it_is_over(self) -> None:
+        run = self.runs(plan(urls=[await self.serves()], duration=0.5))
+        done = Deferred.fromCoroutine(self.result(run))
+        await until(lambda: run._workers[0].told.finished, reactor, 30)
+        run.stop()
+        self.assertTrue((await done).complete)
+
     async def test_nobody_is_there(self) -> None:
         port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")
         url = f"ws://127.0.0.1:{port.getHost().port}"
