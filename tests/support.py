@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
+from twisted.internet import tcp
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -96,6 +97,12 @@ def until(condition: Callable[[], Any], reactor: Any, timeout: float = 10.0) -> 
         return result
 
     return found.addBoth(stop)
+
+
+def no_sockets(reactor: Any) -> bool:
+    """Whether both ends of all connections have gone, those that are just being aborted too."""
+    ending = (getattr(call.func, "__self__", None) for call in reactor.getDelayedCalls())
+    return not any(isinstance(each, tcp.Connection) for each in [*reactor.getReaders(), *ending])
 
 
 # -- WebSocket, byte by byte ------------------------------------------------------------------

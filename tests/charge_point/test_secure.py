@@ -9,7 +9,6 @@ from typing import Any
 
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.internet import reactor
-from twisted.internet.tcp import Connection
 from twisted.trial.unittest import TestCase
 
 from ocpp_twisted.charge_point import Backoff, ChargePoint, ChargePointOptions, ClientTLS, Target
@@ -19,7 +18,7 @@ from ocpp_twisted.service import Server, Settings
 from ocpp_twisted.testing import BOOTS
 from ocpp_twisted.websocket.certificates import TLSFiles
 from tests.certificates import Authority, pem, rsa_key
-from tests.support import until
+from tests.support import no_sockets, until
 
 ANYWHERE = "tcp:0:interface=127.0.0.1"
 SOON = ChargePointOptions(backoff=Backoff(wait_minimum=0.05, repeat_times=0, random_range=0))
@@ -30,14 +29,11 @@ class SecureTests(TestCase):
 
     async def serve(self, **settings: Any) -> int:
         self.server = Server(Settings(action_plugins=[LocalPlugin()], **settings), reactor)
-        self.addCleanup(until, self.no_sockets, reactor)
+        self.addCleanup(until, lambda: no_sockets(reactor), reactor)
         self.addCleanup(lambda: self.server.stopService())
         await self.server.startService()
         (address,) = self.server.addresses
         return address.port
-
-    def no_sockets(self) -> bool:
-        return not any(isinstance(each, Connection) for each in reactor.getReaders())
 
     def charge_point(self, target: Target) -> ChargePoint:
         charge_point = ChargePoint(target, [BOOTS["1.6"]], reactor, options=SOON)

@@ -10,7 +10,6 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, maybeDeferred
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
@@ -27,7 +26,7 @@ from ocpp_twisted.websocket.options import WebSocketOptions
 from ocpp_twisted.websocket.server import OCPPServerFactory
 from ocpp_twisted.websocket.target import Target
 from tests.certificates import Authority, pem, rsa_key
-from tests.support import until
+from tests.support import no_sockets, until
 from tests.websocket.handshakes import accept, header
 from tests.websocket.test_fastpath import Echo
 
@@ -104,18 +103,13 @@ class TargetTests(SynchronousTestCase):
         self.assertEqual([each.security_profile for each in targets], [0, 1, 2, 3])
 
 
-def no_sockets() -> bool:
-    """Whether both ends of all connections have gone."""
-    return not any(isinstance(each, Connection) for each in reactor.getReaders())
-
-
 class ClientTestCase(TestCase):
     timeout = 20
 
     def setUp(self) -> None:
         self.dialer = Dialer(reactor, open_timeout=5)
         self.client = Client()
-        self.addCleanup(until, no_sockets, reactor)
+        self.addCleanup(until, lambda: no_sockets(reactor), reactor)
 
     async def connects(
         self, url: str, *subprotocols: str, dialer: Dialer | None = None, **more: Any
