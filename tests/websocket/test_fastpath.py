@@ -28,6 +28,7 @@ from tests.support import (
     PING,
     TEXT,
     Transport,
+    no_sockets,
     request,
     until,
     upgraded,
@@ -269,7 +270,7 @@ class WritingTests(TestCase):
 
     def gone(self) -> Deferred[Any]:
         self.peer.transport.abortConnection()
-        return until(lambda: self.owner.lost_because, reactor)
+        return until(lambda: self.owner.lost_because and no_sockets(reactor), reactor)
 
     @inlineCallbacks
     def test_written_at_once(self) -> Any:
