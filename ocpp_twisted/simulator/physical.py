@@ -118,6 +118,10 @@ class Outlet:
         """Phases that a car here draws from."""
         return min(self.phases, self._vehicle.phases if self._vehicle is not None else self.phases)
 
+    def watts_per_ampere(self, phases: int) -> float:
+        """Watts that an ampere is in each of so many phases, as far as they can be used."""
+        return self.volts * min(phases, self.used_phases)
+
     @property
     def energy(self) -> float:
         """Watt-hours on the meter, which never goes back."""
