@@ -38,6 +38,11 @@ class Vehicle:
         return max(self.capacity - self.charge, 0.0)
 
     @property
+    def full(self) -> bool:
+        """Whether it takes no more."""
+        return self.missing <= _NOTHING
+
+    @property
     def state_of_charge(self) -> float:
         """Percent."""
         return 100.0 * self.charge / self.capacity
@@ -104,7 +109,7 @@ class Outlet:
         """Watts that flow now."""
         if self._vehicle is None or not self._closed or self.fault:
             return 0.0
-        if self._vehicle.missing <= _NOTHING:
+        if self._vehicle.full:
             return 0.0
         return max(min(self._vehicle.power, self._limit, self.power), 0.0)
 

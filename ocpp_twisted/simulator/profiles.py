@@ -113,6 +113,8 @@ class Profile:
         if self.valid_to is not None:
             yield self.valid_to
         schedule = self.schedules[0]
+        if self._start(schedule, begun) is None:
+            return  # it begins when a transaction does
         start = self._run(schedule, now, begun)
         each = self._each
         for run in (start, start + each) if each is not None else (start,):
@@ -123,11 +125,16 @@ class Profile:
 
     def _run(self, schedule: Schedule, now: datetime, begun: datetime | None) -> datetime:
         """The begin of the run of a schedule that is on now, or will be."""
-        own = begun if begun is not None and not self.for_station else self.installed
-        start = own if self.kind == "Relative" or schedule.start is None else schedule.start
-        start = now if start is None else start
-        each = self._each
+        start, each = self._start(schedule, begun), self._each
+        if start is None:
+            return now
         return start if each is None or now < start else now - (now - start) % each
+
+    def _start(self, schedule: Schedule, begun: datetime | None) -> datetime | None:
+        """The begin of its first run; None if that is when a transaction begins."""
+        if self.kind != "Relative" and schedule.start is not None:
+            return schedule.start
+        return begun if begun is not None and not self.for_station else self.installed
 
     @property
     def _each(self) -> timedelta | None:
