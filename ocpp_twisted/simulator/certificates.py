@@ -119,8 +119,8 @@ class Certificates:
 
     def drop_fallback(self, use: str) -> None:
         """The newest root of a use has proved to work (M05.FR.12)."""
-        *_, newest = (each for _, each in self.roots(use))
-        self._roots = [pair for pair in self._roots if pair[0] != use or pair[1] == newest]
+        newest = [pair for pair in self._roots if pair[0] == use][-1:]
+        self._roots = [pair for pair in self._roots if pair[0] != use or pair in newest]
 
     def delete(self, named: Named, in_use: Sequence[str] = ()) -> str:
         """Remove a root (M04).
@@ -194,15 +194,17 @@ class Certificates:
     def tls(self, use: str, kind: str, now: datetime) -> ClientTLS:
         """What to trust and to show in a connection.
 
-        :param use: of the roots to trust.
+        :param use: of the roots to trust; those of this machine if there are none.
         :param kind: of the own certificate to show; empty to show none.
         """
         if self._directory is None:
             self._directory = TemporaryDirectory(prefix="charge-point-")
         directory = Path(self._directory.name)
         number = sum(1 for _ in directory.iterdir())
-        ca = directory / f"{number}-ca.pem"
-        ca.write_bytes(b"".join(_pem(each) for _, each in self.roots(use)))
+        roots, ca = [_pem(each) for _, each in self.roots(use)], None
+        if roots:
+            ca = directory / f"{number}-ca.pem"
+            ca.write_bytes(b"".join(roots))
         own = self.own(kind, now) if kind else None
         if own is None:
             return ClientTLS(ca=ca)
