@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ocpp_twisted.charge_point import ChargePoint, ChargePointOptions, Connects, Target
+from ocpp_twisted.charge_point import ChargePoint, ChargePointOptions, Connects, State, Target
 from ocpp_twisted.deadlines import Deadlines
 from ocpp_twisted.interfaces import IActionPlugin
 from ocpp_twisted.ocppj.message import Request
@@ -121,18 +121,21 @@ class Station:
     # -- its life -----------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Power on."""
-        self.charge_point.boots = (self.voice.boot(),)
-        self.charge_point.start()
-        self._await_acceptance()
+        """Power on, and boot. Does nothing if it is on."""
+        if self.charge_point.state is State.STOPPED:
+            self.charge_point.boots = (self.voice.boot(),)
+            self.charge_point.reboot()
+            self._await_acceptance()
 
     def stop(self) -> Deferred[None]:
         """Power off, and let it be so."""
         self._was_accepted = False
+        stopping = self.charge_point.stop()
+        # What the voice still has to say is queued, for nothing can be sent without power.
         self.voice.powered_off()
         for outlet in self.outlets:
             outlet.stop()
-        return self.charge_point.stop()
+        return stopping
 
     def restart(self) -> Deferred[None]:
         """Off and on again: a reset. The voice has ended what had to be ended before."""
