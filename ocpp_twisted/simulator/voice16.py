@@ -126,8 +126,12 @@ class Voice16:
 
     def boot(self) -> Request[Any]:
         """The BootNotification to send next."""
-        self._off = self.restarting = False
         self.usage.closed = not self._has_been_accepted
+        self.restarting = False
+        if self._off:
+            self._off = False
+            for connector in self.connectors.values():
+                self.usage.settle(connector)  # cables come and go without power, too
         hardware = self.station.hardware
         return BootNotificationRequest(
             chargePointVendor=hardware.vendor[:20],
