@@ -32,6 +32,7 @@ class Central(ActionPlugin):
     :ivar starting: what StartTransaction is told of a tag, if that is something else.
     :ivar fails: actions that are answered with an error.
     :ivar heard: requests, in their order.
+    :ivar connections: how many there have been.
     """
 
     name = "central"
@@ -42,6 +43,10 @@ class Central(ActionPlugin):
         self.fails = set()
         self.heard = []
         self.transactions = 0
+        self.connections = 0
+
+    def charge_point_online(self, charge_point):
+        self.connections += 1
 
     def info(self, tag, known=None):
         return {**self.tags, **(known or {})}.get(tag.upper(), tag_info("Invalid"))
