@@ -175,10 +175,10 @@ class Voice16:
         """Power is gone. What has to be said of it is queued, and sent when it is back."""
         self._end_all(Reason.PowerLoss)
         self._off = self.usage.closed = True
+        self.files.stop()
         self.reservations.stop()
         self.usage.stop()
         self.allotment.stop()
-        self.files.stop()
         self.security.stop()
         for each in self._all_reported():
             each.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
 from random import Random
 from typing import Any
@@ -31,6 +32,7 @@ class Central(ActionPlugin):
     :ivar tags: tag to what is said of it; of others "Invalid".
     :ivar starting: what StartTransaction is told of a tag, if that is something else.
     :ivar fails: actions that are answered with an error.
+    :ivar registration: what BootNotification is answered.
     :ivar heard: requests, in their order.
     :ivar connections: how many there have been.
     """
@@ -41,6 +43,7 @@ class Central(ActionPlugin):
         self.tags = {"RED": tag_info(), "GREEN": tag_info(), "BAD": tag_info("Blocked")}
         self.starting = {}
         self.fails = set()
+        self.registration = "Accepted"
         self.heard = []
         self.transactions = 0
         self.connections = 0
@@ -50,6 +53,12 @@ class Central(ActionPlugin):
 
     def info(self, tag, known=None):
         return {**self.tags, **(known or {})}.get(tag.upper(), tag_info("Invalid"))
+
+    @on(v16.BootNotificationRequest)
+    def boot(self, charge_point, request):
+        now = datetime.fromtimestamp(self.clock.seconds(), UTC)
+        status = v16.RegistrationStatus(self.registration)
+        return v16.BootNotificationResponse(currentTime=now, interval=300, status=status)
 
     @on(v16.AuthorizeRequest)
     def authorize(self, charge_point, request):
@@ -94,11 +103,16 @@ class Case(SynchronousTestCase):
     outlets = 2
     options: ChargePointOptions | None = None
     secure_url = ""
+    #: Certificates for tests are made with the true time.
+    at_the_true_time = False
     target = Target.at("ws://central-system", "CP1")
 
     def setUp(self):
         self.central = Central()
         self.network = Network(self.central)
+        self.central.clock = self.network.clock
+        if self.at_the_true_time:
+            self.network.clock.rightNow = datetime.now(UTC).timestamp()
         self.station = Station(
             self.target,
             partial(Voice16, secure_url=self.secure_url),
