@@ -8,8 +8,9 @@ chapter 7. Values last over restarts.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 __all__ = ["PHASES", "PROFILES", "SUPPORTED", "Configuration", "Entry"]
@@ -95,10 +96,11 @@ class Entry(NamedTuple):
     value: str | None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Setting:
     """A key.
 
+    :ivar value: that it has at first.
     :ivar check: whether it may be changed to a value; None if it may not be changed.
     :ivar reboot: whether a change counts from the next start on.
     """
@@ -108,6 +110,12 @@ class _Setting:
     check: _Check | None = None
     reboot: bool = False
     secret: bool = False
+
+
+@cache
+def _table(connectors: int) -> Mapping[str, _Setting]:
+    """All keys, in small letters; charge points with as many connectors share it."""
+    return {each.key.lower(): each for each in _settings(connectors)}
 
 
 def _settings(connectors: int) -> Iterator[_Setting]:
@@ -185,10 +193,13 @@ class Configuration:
     ) -> None:
         self._may = may
         self._changed = changed
-        self._settings = {each.key.lower(): each for each in _settings(connectors)}
+        self._settings = _table(connectors)
+        #: What has been changed, by keys in small letters.
+        self._values: dict[str, str] = {}
 
     def __getitem__(self, key: str) -> str:
-        return self._settings[key.lower()].value
+        key = key.lower()
+        return self._values[key] if key in self._values else self._settings[key].value
 
     def flag(self, key: str) -> bool:
         """The value of a key that is a boolean."""
@@ -204,7 +215,7 @@ class Configuration:
 
     def put(self, key: str, value: str) -> None:
         """Set a value of our own accord."""
-        self._settings[key.lower()].value = value
+        self._values[key.lower()] = value
 
     def entries(self, keys: Iterable[str]) -> tuple[list[Entry], list[str]]:
         """Those of some keys, or of all if none is named, and the keys that there are not."""
@@ -212,7 +223,7 @@ class Configuration:
         known = [self._settings[key.lower()] for key in wanted if key.lower() in self._settings]
         unknown = [key for key in wanted if key.lower() not in self._settings]
         return [
-            Entry(each.key, each.check is None, None if each.secret else each.value)
+            Entry(each.key, each.check is None, None if each.secret else self[each.key])
             for each in (known if wanted else self._settings.values())
         ], unknown
 
@@ -226,7 +237,7 @@ class Configuration:
             return "NotSupported"
         if setting.check is None or not setting.check(value) or not self._may(setting.key, value):
             return "Rejected"
-        setting.value = value.lower() if setting.check is _boolean else value
+        self.put(key, value.lower() if setting.check is _boolean else value)
         if setting.reboot:
             return "RebootRequired"
         self._changed(setting.key)
