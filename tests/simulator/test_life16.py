@@ -111,7 +111,7 @@ class Life(Case):
 
     def is_cut(self):
         self.network.reachable = self.random.choice([True, False])
-        if "CP1" in self.network.central_system.charge_points:
+        if self.station.charge_point.connected:
             self.network.cut()
         self.run_(self.random.choice([0, 100]))
         self.network.reachable = True
