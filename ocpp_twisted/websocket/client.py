@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from autobahn.websocket.types import ConnectingRequest, ConnectionResponse
@@ -61,11 +62,18 @@ class OCPPClientProtocol(MessageTransport, WebSocketClientProtocol):
     ) -> None:
         super().__init__()
         self.security_profile = target.security_profile
+        #: See `keepalive`.
+        self.pinged_by: KeepAlive | None = None
         self._target = target
         self._subprotocols = list(subprotocols)
         self._opened = opened
         #: Tells whether the connection has been opened; None once it has told.
         self._result: Deferred[None] | None = result
+
+    @property
+    def keepalive(self) -> KeepAlive:
+        """Who pings it: as its target wants it, or as all others."""
+        return super().keepalive if self.pinged_by is None else self.pinged_by
 
     def credit_used_up(self) -> None:
         """See `ocpp_twisted.websocket.bounds.Bounded`; it never is."""
@@ -164,7 +172,7 @@ class Dialer(WebSocketClientFactory):
     """Opens connections of any number of charge points.
 
     :param reactor: provides `IReactorTime`, `IReactorTCP` and `IReactorPluggableNameResolver`.
-    :param ping_interval: seconds of silence before a ping; 0 for none.
+    :param ping_interval: seconds of silence before a ping; 0 for none. A target may want others.
     :param ping_timeout: seconds after a ping until a central system that stays silent is given up.
     :param open_timeout: seconds for a connection, and again for its handshake.
     :param close_timeout: seconds for the peer's answer to our closing.
@@ -190,6 +198,9 @@ class Dialer(WebSocketClientFactory):
         self.counts = Counts()
         self.close_timeout = close_timeout
         self.keepalive = KeepAlive(reactor, ping_interval, ping_timeout)
+        self._ping_timeout = ping_timeout
+        #: Those that targets want for themselves, as long as somebody uses them.
+        self._others: WeakValueDictionary[float, KeepAlive] = WeakValueDictionary()
         self._open_timeout = open_timeout
         self._batched_timer = Timer(reactor)
         self.setProtocolOptions(
@@ -226,6 +237,7 @@ class Dialer(WebSocketClientFactory):
         result: Deferred[None] = Deferred(cancel)
         protocol: OCPPClientProtocol = self.protocol(target, subprotocols, opened, result)
         protocol.factory = self
+        protocol.pinged_by = self._pinger(target.ping_interval)
         self.protocols = list({*self.protocols, *subprotocols})
         factory: Any = _One(protocol)
         if target.secure:
@@ -237,6 +249,15 @@ class Dialer(WebSocketClientFactory):
         # Its result would be the protocol, which would wait for the garbage collector.
         connecting.addCallbacks(lambda _: None, protocol.unreached)
         return result
+
+    def _pinger(self, interval: float | None) -> KeepAlive | None:
+        if interval is None:
+            return None
+        keepalive = self._others.get(interval)
+        if keepalive is None:
+            keepalive = KeepAlive(self.reactor, interval, self._ping_timeout)
+            self._others[interval] = keepalive
+        return keepalive
 
     def _endpoint(self, target: Target) -> Any:
         source = (target.source, 0) if target.source else None

@@ -31,6 +31,8 @@ class Target:
         2); None to show none.
     :ivar tls: whom to trust, and which certificate to show (security profiles 2 and 3).
     :ivar headers: more headers of the handshake.
+    :ivar ping_interval: seconds of silence before a ping (WebSocketPingInterval); 0 for none, None
+        for those of the `Dialer`.
     :ivar source: the local address to connect from; empty for any.
     :raises ConfigurationError: if the URL is none of these, or names no charge point.
     """
@@ -40,6 +42,7 @@ class Target:
     tls: ClientTLS = field(default_factory=ClientTLS)
     headers: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
+    ping_interval: float | None = None
 
     def __post_init__(self) -> None:
         try:

@@ -21,6 +21,7 @@ from ocpp_twisted.excerpt import excerpt
 from ocpp_twisted.interfaces import IMessageReceiver, IMessageTransport
 from ocpp_twisted.websocket.deflate import ToTheByte
 from ocpp_twisted.websocket.fastpath import FastPath
+from ocpp_twisted.websocket.keepalive import KeepAlive
 
 __all__ = ["MessageTransport", "Timer", "share_options", "why_tls_broke"]
 
@@ -107,7 +108,7 @@ class MessageTransport(FastPath, WebSocketAdapterProtocol):
             self.websocket_extensions_in_use = []  # the other one is not needed any more
         self.transport.registerProducer(self, True)
         self.fast_path_opened()
-        self.factory.keepalive.watch(self)
+        self.keepalive.watch(self)
 
     def _dataReceived(self, data: bytes) -> None:
         if self.state != self.STATE_CLOSED:  # Autobahn would keep what nobody reads any more
@@ -154,7 +155,7 @@ class MessageTransport(FastPath, WebSocketAdapterProtocol):
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         """The WebSocket has ended, in whichever way."""
         receiver, self._receiver = self._receiver, None
-        self.factory.keepalive.forget(self)
+        self.keepalive.forget(self)
         # Autobahn lets it run, and keep this protocol, if the socket ends first.
         if self.closeHandshakeTimeoutCall is not None:
             self.closeHandshakeTimeoutCall.cancel()
@@ -220,6 +221,12 @@ class MessageTransport(FastPath, WebSocketAdapterProtocol):
         """The socket is gone; Autobahn's onClose follows."""
 
     # -- KeepAlive ----------------------------------------------------------------------------
+
+    @property
+    def keepalive(self) -> KeepAlive:
+        """Who pings it, and gives it up."""
+        keepalive: KeepAlive = self.factory.keepalive
+        return keepalive
 
     def ping(self) -> None:
         """Ask for a sign of life."""

@@ -200,6 +200,24 @@ class OurServerTests(ClientTestCase):
         self.assertEqual(client.lost_because, "nothing was heard after a ping")
         self.owner.transport.transport.resumeProducing()
 
+    async def test_a_charge_point_may_want_pings_of_its_own(self) -> None:
+        dialer = Dialer(reactor, ping_interval=60, ping_timeout=0.2)
+        others = [Client(), Client()]
+        url = f"{self.serve()}/CP1"
+        for client, interval in zip(others, (0.0, None), strict=True):
+            target = Target(url=url, ping_interval=interval)
+            await dialer.connect(target, ["ocpp1.6"], client.opened)
+        client = Client()
+        await dialer.connect(Target(url=url, ping_interval=0.2), ["ocpp1.6"], client.opened)
+        self.owner.transport.transport.pauseProducing()
+        await until(lambda: client.lost_because, reactor)
+        self.assertEqual(client.lost_because, "nothing was heard after a ping")
+        self.owner.transport.transport.resumeProducing()
+        for each in others:
+            self.assertEqual(each.lost_because, "")
+            each.transport.close(1000, "")
+        await until(lambda: all(each.lost_because for each in others), reactor)
+
     async def test_many_share_a_dialer(self) -> None:
         url, clients = self.serve(), [Client() for _ in range(20)]
         self.owner.connection_made = lambda *whose: Echo().connection_made(*whose)
