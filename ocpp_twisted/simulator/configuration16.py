@@ -238,7 +238,5 @@ class Configuration:
         if setting.check is None or not setting.check(value) or not self._may(setting.key, value):
             return "Rejected"
         self.put(key, value.lower() if setting.check is _boolean else value)
-        if setting.reboot:
-            return "RebootRequired"
         self._changed(setting.key)
-        return "Accepted"
+        return "RebootRequired" if setting.reboot else "Accepted"

@@ -7,6 +7,7 @@ and life's events reach them; what the central system asks is answered in `core1
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -238,6 +239,8 @@ class Voice16:
         put("TransactionMessageAttempts", str(charge_point.retries.attempts))
         put("TransactionMessageRetryInterval", f"{charge_point.retries.interval:.0f}")
         put("SecurityProfile", str(charge_point.target.security_profile))
+        if charge_point.target.ping_interval is not None:
+            put("WebSocketPingInterval", f"{charge_point.target.ping_interval:.0f}")
 
     # -----------------------------------------------------------------------------------------
 
@@ -288,6 +291,9 @@ class Voice16:
                     attempts=number("TransactionMessageAttempts"),
                     interval=number("TransactionMessageRetryInterval"),
                 )
+            case "WebSocketPingInterval":
+                target = charge_point.target
+                charge_point.target = dataclasses.replace(target, ping_interval=number(key))
             case "MeterValueSampleInterval":
                 self.transactions.intervals_changed()
             case "ClockAlignedDataInterval":

@@ -206,6 +206,12 @@ class Configured(Case):
     def test_what_needs_a_reboot_says_so(self):
         self.assertEqual(self.change("ConnectorPhaseRotation", "1.RTS"), "RebootRequired")
 
+    def test_pings_follow_with_the_next_connection(self):
+        self.assertEqual(self.change("WebSocketPingInterval", "25"), "RebootRequired")
+        self.assertEqual(self.station.charge_point.target.ping_interval, 25)
+        known, _ = self.get("WebSocketPingInterval")
+        self.assertEqual(known, {"WebSocketPingInterval": "25"})
+
     def test_a_password_is_never_told(self):
         self.change("AuthorizationKey", "0123456789abcdef" * 2)
         known, _ = self.get("AuthorizationKey")
