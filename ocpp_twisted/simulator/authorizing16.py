@@ -7,6 +7,7 @@ Imports its neighbours, the charge point's side and the messages of 1.6. Source:
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,7 @@ from ocpp_twisted.simulator.authorization import Cache, LocalList, Standing
 from ocpp_twisted.simulator.configuration16 import Configuration
 from ocpp_twisted.v16 import AuthorizeRequest, IdTagInfo
 
-__all__ = ["Authorizer", "same_tag", "standing"]
+__all__ = ["Authorizer", "listed", "same_tag", "standing"]
 
 _log = Logger()
 
@@ -41,6 +42,12 @@ def standing(info: IdTagInfo) -> Standing:
     expiry = info.expiryDate if info.expiryDate is not UNSET else None
     parent = info.parentIdTag if info.parentIdTag is not UNSET else ""
     return Standing(status=info.status, expiry=expiry, group=parent.lower() or None)
+
+
+def listed(info: IdTagInfo) -> Standing:
+    """What an IdTagInfo means in a local list: there, who charges elsewhere is valid (3.5.2)."""
+    told = standing(info)
+    return replace(told, status="Accepted") if told.status in _VALID else told
 
 
 class Authorizer:

@@ -143,7 +143,7 @@ class Core(ActionPlugin):
 
     @on(DataTransferRequest)
     def data_transfer(self, link: Any, request: DataTransferRequest) -> DataTransferResponse:
-        """No vendor is known here; add a plug-in of your own before this one for yours."""
+        """No vendor is known here (4.3)."""
         return DataTransferResponse(status=DataTransferStatus.UnknownVendorId)
 
     # -- transactions -------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET
 
 from ocpp_twisted.plugin import ActionPlugin, after, on
-from ocpp_twisted.simulator.authorizing16 import standing
+from ocpp_twisted.simulator.authorizing16 import listed
 from ocpp_twisted.simulator.connectors16 import Connector
 from ocpp_twisted.simulator.reservations import Reservation
 from ocpp_twisted.v16 import (
@@ -62,7 +62,7 @@ class Lists(ActionPlugin):
             return SendLocalListResponse(status=UpdateStatus.NotSupported)
         authorizer = self._voice.authorizer
         entries = [
-            (each.idTag.lower(), None if each.idTagInfo is UNSET else standing(each.idTagInfo))
+            (each.idTag.lower(), None if each.idTagInfo is UNSET else listed(each.idTagInfo))
             for each in request.localAuthorizationList or []
         ]
         full = request.updateType is UpdateType.Full

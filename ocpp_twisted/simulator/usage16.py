@@ -184,8 +184,7 @@ class Usage:
         if claim.profile is not None:
             self._allotment.profiles.set(claim.profile)
         self._allotment.settle()
-        connector.outlet.switch(True)
-        self.settle(connector)
+        connector.outlet.switch(True)  # of which `changed` hears
 
     def end(
         self, connector: Connector, reason: Reason, tag: str = "", info: str = ""

@@ -114,6 +114,9 @@ class Statuses(Case):
         self.charge()
         self.station.break_down("EVCommunicationError", 1)
         self.says("Status 1 SuspendedEVSE EVCommunicationError")
+        self.station.plug_in(2)
+        self.station.break_down("EVCommunicationError", 2)
+        self.says("Status 2 Preparing", "Status 2 Preparing EVCommunicationError")
         self.station.break_down("", 1)
         self.says("Status 1 Charging")
 

@@ -80,6 +80,11 @@ class WhoMayCharge(Offline):
         self.run_(3600)
         self.assertFalse(self.begins("IN"))
 
+    def test_who_charges_elsewhere_is_valid_in_the_list(self):
+        self.send_list(("IN", tag_info("ConcurrentTx")))
+        self.go_offline()
+        self.assertTrue(self.begins("IN"))
+
     def test_the_list_comes_before_the_cache(self):
         self.station.present("RED", 1)
         self.run_(0)

@@ -121,6 +121,17 @@ class WhoDoesNotFinish(Case):
         self.station.present("RED", 1)
         self.says("Status 1 Available")
 
+    def test_the_time_begins_anew(self):
+        self.station.present("RED", 1)
+        self.run_(100)
+        self.station.present("RED", 1)
+        self.run_(10)
+        self.station.present("RED", 1)
+        self.run_(119)
+        self.assertEqual(self.state(), "Preparing")
+        self.run_(1)
+        self.assertEqual(self.state(), "Available")
+
     def test_0_is_for_ever(self):
         self.sets(ConnectionTimeOut=0)
         self.station.present("RED", 1)
