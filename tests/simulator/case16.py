@@ -31,6 +31,7 @@ class Central(ActionPlugin):
 
     :ivar tags: tag to what is said of it; of others "Invalid".
     :ivar starting: what StartTransaction is told of a tag, if that is something else.
+    :ivar stopping: what StopTransaction is told of a tag.
     :ivar fails: actions that are answered with an error.
     :ivar registration: what BootNotification is answered.
     :ivar heard: requests, in their order.
@@ -41,7 +42,7 @@ class Central(ActionPlugin):
 
     def __init__(self):
         self.tags = {"RED": tag_info(), "GREEN": tag_info(), "BAD": tag_info("Blocked")}
-        self.starting = {}
+        self.starting, self.stopping = {}, {}
         self.fails = set()
         self.registration = "Accepted"
         self.heard = []
@@ -72,13 +73,18 @@ class Central(ActionPlugin):
         info = self.info(request.idTag, self.starting)
         return v16.StartTransactionResponse(idTagInfo=info, transactionId=self.transactions)
 
+    @on(v16.StopTransactionRequest)
+    def stop_transaction(self, charge_point, request):
+        self.hear(request)
+        info = self.stopping.get(request.idTag, UNSET)
+        return v16.StopTransactionResponse(idTagInfo=info)
+
     @on(v16.SignCertificateRequest)
     def sign(self, charge_point, request):
         self.hear(request)
         return v16.SignCertificateResponse(status=v16.GenericStatusEnumType.Accepted)
 
     @on(
-        v16.StopTransactionRequest,
         v16.StatusNotificationRequest,
         v16.MeterValuesRequest,
         v16.FirmwareStatusNotificationRequest,

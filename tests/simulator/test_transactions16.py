@@ -85,6 +85,13 @@ class FromCableToCable(Case):
         self.station.present("DAD", 1)
         self.says("Authorize DAD", "Stop 1 Local DAD", "Status 1 Finishing")
 
+    def test_what_is_told_of_who_stops_it_is_remembered(self):
+        self.central.stopping = {"RED": tag_info("Expired")}
+        self.charge()
+        self.station.present("RED", 1)
+        self.run_(0)
+        self.assertEqual(self.voice.authorizer.known("RED").status, "Expired")
+
     def test_both_connectors(self):
         self.charge("RED", 1)
         self.charge("GREEN", 2)
@@ -173,6 +180,14 @@ class TheCarDrivesOff(Case):
         self.heard()
         self.station.present("RED", 1)
         self.says("Stop 1 Local RED", "Status 1 Available")
+
+    def test_another_car_comes_that_is_full(self):
+        self.sets(StopTransactionOnEVSideDisconnect="false")
+        self.charge()
+        self.station.unplug(1)
+        self.heard()
+        self.station.plug_in(1, Vehicle(charge=60_000))
+        self.says("Status 1 SuspendedEV")
 
 
 class AnInvalidTag(Case):
