@@ -37,6 +37,8 @@ PROFILES = (
     "RemoteTrigger",
 )
 _ROTATIONS = "NotApplicable|Unknown|RST|RTS|SRT|STR|TRS|TSR"
+#: As many as a value has room for.
+_MOST_ROTATIONS = 70
 #: The most items of a list of measurands.
 _MOST_MEASURANDS = 20
 #: The most seconds that an interval or a time can have: a week.
@@ -72,7 +74,8 @@ def _rotations(connectors: int) -> _Check:
     def check(value: str) -> bool:
         found = [item.fullmatch(each) for each in _items(value)]
         numbers = [int(each[1]) for each in found if each is not None]
-        return len(numbers) == len(found) and all(each <= connectors for each in numbers)
+        known = all(each <= connectors for each in numbers)
+        return known and len(numbers) == len(found) <= _MOST_ROTATIONS
 
     return check
 
@@ -128,9 +131,10 @@ def _settings(connectors: int) -> Iterator[_Setting]:
     yield _Setting("BlinkRepeat", "3", _between(0, 100))
     yield _Setting("ClockAlignedDataInterval", "0", _between(0, 86_400))
     yield _Setting("ConnectionTimeOut", "120", seconds)
-    rotations = ",".join(f"{number}.RST" for number in range(connectors + 1))
+    told = min(connectors, _MOST_ROTATIONS - 1)
+    rotations = ",".join(f"{number}.RST" for number in range(told + 1))
     yield _Setting("ConnectorPhaseRotation", rotations, _rotations(connectors), reboot=True)
-    yield _Setting("ConnectorPhaseRotationMaxLength", str(connectors + 1))
+    yield _Setting("ConnectorPhaseRotationMaxLength", str(told + 1))
     yield _Setting("GetConfigurationMaxKeys", "50")
     yield _Setting("HeartbeatInterval", "300", seconds)
     yield _Setting("LightIntensity", "100", _between(0, 100))

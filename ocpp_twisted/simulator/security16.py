@@ -218,6 +218,8 @@ class Security(ActionPlugin):
         """A03: the certificate ends soon."""
         now = self._voice.now()
         own = self.certificates.own(_OWN, now)
+        if not self._voice.configuration["CpoName"]:
+            return  # A03, prerequisites
         if own is not None and own.certificate.not_valid_after_utc < now + _BEFORE_ITS_END:
             self.request_certificate()
 

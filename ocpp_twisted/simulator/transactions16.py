@@ -37,8 +37,8 @@ _log = Logger()
 
 #: Of a transaction of which the central system has never told the id (errata 3.18).
 NO_ID = -1
-#: Readings that are kept for a StopTransaction.
-_MOST_READINGS = 200
+#: Readings that are kept for a StopTransaction: one that no central system can take is lost money.
+_MOST_READINGS = 100
 #: Seconds that a timer may be too early, or is made late.
 _A_MOMENT = 0.001
 

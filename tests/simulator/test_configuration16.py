@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ocpp_twisted import v16
 from ocpp_twisted.errors import CallErrorReceived
+from ocpp_twisted.simulator.configuration16 import Configuration
 from tests.simulator.case16 import Case
 
 #: Chapter 9 with errata 3.79 to 3.83, section 8, and the whitepaper's chapter 7: who may do what.
@@ -88,6 +89,11 @@ class Configured(Case):
         for key, access in STANDARD.items():
             if access == "R":
                 self.assertEqual(self.change(key, "1"), "Rejected", key)
+
+    def test_the_longest_value_that_a_message_can_carry(self):
+        many = Configuration(500, lambda key, value: True, lambda key: None)
+        lengths = [len(each.value or "") for each in many.entries([])[0]]
+        self.assertLessEqual(max(lengths), 500)
 
     def test_some_keys_and_some_that_are_not_there(self):
         known, unknown = self.get("heartbeatinterval", "NoSuchKey", "NumberOfConnectors")

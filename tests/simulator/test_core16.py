@@ -131,6 +131,15 @@ class Statuses(Case):
         self.station.plug_in(1)
         self.run_(60)
         self.says()
+        self.station.unplug(1)
+        self.run_(5)
+        self.station.present("RED", 1)
+        self.run_(1)
+        self.station.plug_in(1)
+        self.run_(9)
+        self.says("Authorize RED", "Start 1 RED 0")
+        self.run_(1)
+        self.says("Status 1 Charging")
 
 
 class Commands(Case):
@@ -248,6 +257,15 @@ class Resets(Case):
         self.assertIn("BootNotification", self.calls())
         stop = next(each for each in self.heard() if each.ACTION == "StopTransaction")
         self.assertEqual(stop.reason, "SoftReset")
+
+    def test_who_has_plugged_in_has_his_time_again(self):
+        self.station.plug_in(1)
+        self.run_(100)
+        self.reset(v16.ResetType.Hard)
+        self.run_(109)
+        self.assertEqual(self.state(), "Preparing")
+        self.run_(1)
+        self.assertEqual(self.state(), "Finishing")
 
     def test_it_connects_anew(self):
         self.reset(v16.ResetType.Soft)
