@@ -271,6 +271,16 @@ class Resets(Case):
         self.reset(v16.ResetType.Soft)
         self.assertEqual(self.central.connections, 2)
 
+    def test_meanwhile_nobody_begins_who_might(self):
+        self.charge()
+        self.station.present("GREEN", 2)
+        self.run_(0)
+        self.central.fails = {"StopTransaction"}
+        self.reset(v16.ResetType.Soft)
+        self.heard()
+        self.station.plug_in(2)
+        self.says()
+
     def test_meanwhile_nobody_begins(self):
         self.charge()
         self.central.fails = {"StopTransaction"}
