@@ -65,6 +65,16 @@ def pem(*found: Any) -> bytes:
     return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in found)
 
 
+class OnlyPublic:
+    """The public half of a key, for `Authority.issue`: the other half is elsewhere."""
+
+    def __init__(self, key: Any) -> None:
+        self._key = key
+
+    def public_key(self) -> Any:
+        return self._key
+
+
 class Authority:
     """A CA; under another one if that is given."""
 

@@ -1,8 +1,9 @@
 """The certificates of a charge point: those that it trusts, and its own, with their keys.
 
-Imports cryptography and the TLS of clients. Source: OCPP 1.6 security whitepaper A00.FR.501 to 512,
-A02, A03, M03 to M05; OCPP 2.x use cases A02, A03 and M03 to M05. A use is the wire's word for what
-a root is for, a kind the wire's word for what an own certificate is for.
+Imports cryptography, the TLS of clients, and of `security` what names a certificate. Source: OCPP
+1.6 security whitepaper A00.FR.501 to 512, A02, A03, M03 to M05; OCPP 2.x use cases A02, A03 and M03
+to M05. A use is the wire's word for what a root is for, a kind that for what an own certificate is
+for.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -24,27 +25,15 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
 from ocpp_twisted.charge_point import ClientTLS
+from ocpp_twisted.security.ocsp import Hashes
 
-__all__ = ["Certificates", "HashData", "Named", "Own"]
+__all__ = ["Certificates", "HashData", "Own"]
 
 _ALGORITHMS: dict[str, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
     "SHA256": hashes.SHA256,
     "SHA384": hashes.SHA384,
     "SHA512": hashes.SHA512,
 }
-
-
-class Named(Protocol):
-    """CertificateHashDataType of any version."""
-
-    @property
-    def hashAlgorithm(self) -> Any: ...
-    @property
-    def issuerNameHash(self) -> str: ...
-    @property
-    def issuerKeyHash(self) -> str: ...
-    @property
-    def serialNumber(self) -> str: ...
 
 
 class HashData(NamedTuple):
@@ -122,7 +111,7 @@ class Certificates:
         newest = [pair for pair in self._roots if pair[0] == use][-1:]
         self._roots = [pair for pair in self._roots if pair[0] != use or pair in newest]
 
-    def delete(self, named: Named, in_use: Sequence[str] = ()) -> str:
+    def delete(self, named: Hashes, in_use: Sequence[str] = ()) -> str:
         """Remove a root (M04).
 
         :param in_use: uses whose last root the connection stands on.
@@ -223,7 +212,7 @@ class Certificates:
             self._directory = None
 
 
-def _small(named: Named) -> HashData:
+def _small(named: Hashes) -> HashData:
     """As we write it: in small letters, without zeros in front of the serial number."""
     return HashData(
         str(named.hashAlgorithm),

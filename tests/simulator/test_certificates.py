@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocpp_twisted.security.authority import read_csr
 from ocpp_twisted.simulator.certificates import Certificates
-from tests.certificates import DAY, Authority, pem
+from tests.certificates import DAY, Authority, OnlyPublic, pem
 
 ROOT = "CentralSystemRootCertificate"
 MAKER = "ManufacturerRootCertificate"
@@ -101,7 +101,7 @@ class ItsOwn(Case):
     def signed(self, authority=None, key=None, **more):
         """The answer of a central system to a new request."""
         csr = x509.load_pem_x509_csr(self.certificates.request(KIND, "CP1", "ACME").encode())
-        key = _Public(csr.public_key()) if key is None else key
+        key = OnlyPublic(csr.public_key()) if key is None else key
         issued = (authority or self.authority).issue("CP1", key=key, **more)
         return pem(issued.certificate, *issued.chain).decode()
 
@@ -168,13 +168,3 @@ class ItsOwn(Case):
         self.assertFalse(is_good(bad, MAKER, self.now))
         self.assertFalse(is_good("rubbish", MAKER, self.now))
         self.assertFalse(is_good(good, MAKER, self.now + 200 * DAY))
-
-
-class _Public:
-    """A key of which only the public half is here."""
-
-    def __init__(self, key):
-        self._key = key
-
-    def public_key(self):
-        return self._key

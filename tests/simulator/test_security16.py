@@ -10,7 +10,7 @@ from cryptography import x509
 from ocpp_twisted import v16
 from ocpp_twisted.charge_point import Backoff, ChargePointOptions, ClientTLS, Target
 from ocpp_twisted.registration import Status
-from tests.certificates import Authority, pem
+from tests.certificates import Authority, OnlyPublic, pem
 from tests.simulator.case16 import Case
 
 KEY = "00112233445566778899aabbccddeeff"
@@ -42,17 +42,9 @@ class Secure(Case):
         self.assertEqual(self.asks(request).status, "Accepted")
         (asked,) = [each for each in self.heard() if each.ACTION == "SignCertificate"]
         self.csr = x509.load_pem_x509_csr(asked.csr.encode())
-        issued = authority.issue("CP1", key=_Public(self.csr.public_key()), **more)
+        issued = authority.issue("CP1", key=OnlyPublic(self.csr.public_key()), **more)
         chain = pem(issued.certificate, *issued.chain).decode()
         return self.asks(v16.CertificateSignedRequest(certificateChain=chain)).status
-
-
-class _Public:
-    def __init__(self, key):
-        self._key = key
-
-    def public_key(self):
-        return self._key
 
 
 class Passwords(Secure):
