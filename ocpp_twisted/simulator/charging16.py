@@ -39,6 +39,8 @@ __all__ = ["Charging", "read"]
 
 _STATION = ChargingProfilePurposeType.ChargePointMaxProfile
 _TRANSACTION = ChargingProfilePurposeType.TxProfile
+#: More than any charge point has, in any unit.
+_MOST = 1e9
 #: The longest schedule that is worked out: a week.
 _LONGEST = 7 * 86_400
 
@@ -98,10 +100,11 @@ class Charging(ActionPlugin):
             raise CallFault(
                 ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, f"there is no connector {number}"
             )
+        if self.objection(profile) or not self._belongs_to(profile, number):
+            return SetChargingProfileResponse(status=ChargingProfileStatus.Rejected)
         profiles, new = voice.allotment.profiles, read(profile, number, voice.now())
         most = voice.configuration.number("MaxChargingProfilesInstalled")
-        full = len(profiles) >= most and not profiles.replaces(new)
-        if full or self.objection(profile) or not self._belongs_to(profile, number):
+        if len(profiles) >= most and not profiles.replaces(new):
             return SetChargingProfileResponse(status=ChargingProfileStatus.Rejected)
         profiles.set(new)
         voice.allotment.settle()
@@ -157,7 +160,7 @@ class Charging(ActionPlugin):
                     ChargingSchedulePeriod(
                         startPeriod=round(each.start),
                         limit=round(each.limit, 1),
-                        numberPhases=each.phases,
+                        numberPhases=min(each.phases, outlet.phases),
                     )
                     for each in periods
                 ],
@@ -174,8 +177,8 @@ class Charging(ActionPlugin):
             return "it has too many periods, or none"
         if starts[0] != 0 or sorted(set(starts)) != starts:  # errata 3.45
             return "its periods are not in order, or do not begin at 0"
-        if any(each.limit < 0 for each in schedule.chargingSchedulePeriod):
-            return "a limit is negative"
+        if not all(0 <= each.limit <= _MOST for each in schedule.chargingSchedulePeriod):
+            return "a limit is negative, or none at all"
         recurs = profile.chargingProfileKind is ChargingProfileKindType.Recurring
         if recurs and UNSET in (profile.recurrencyKind, schedule.startSchedule):
             return "it is not said when it recurs"

@@ -46,6 +46,8 @@ __all__ = ["Files"]
 
 #: What 1.6 itself calls what it has no word for; other steps it does not tell.
 _PLAIN = {"InstallVerificationFailed": "InstallationFailed"}
+#: Seconds between two attempts, at the most: a week.
+_LONGEST_WAIT = 7 * 86_400
 _NOT_TO_BE_STOPPED = ("Installing", "InstallRebooting")
 #: The words for a failed upload, of the whitepaper.
 _FAILED_UPLOADS = ("BadMessage", "NotSupportedOperation", "PermissionDenied", "UploadFailure")
@@ -337,7 +339,7 @@ def _attempts(retries: int | UnsetType) -> int:
 
 
 def _interval(seconds: int | UnsetType) -> float | None:
-    return None if seconds is UNSET else max(seconds, 0)
+    return None if seconds is UNSET else float(min(max(seconds, 0), _LONGEST_WAIT))
 
 
 def _is_base64(text: str) -> bool:

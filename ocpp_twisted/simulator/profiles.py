@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import inf
 
 __all__ = ["Period", "Profile", "Profiles", "Schedule", "WattsPerAmpere"]
@@ -117,11 +117,12 @@ class Profile:
             return  # it begins when a transaction does
         start = self._run(schedule, now, begun)
         each = self._each
-        for run in (start, start + each) if each is not None else (start,):
+        following = 0.0 if each is None else each.total_seconds()
+        for run in {start, _later(start, following)}:
             for period in schedule.periods:
-                yield run + timedelta(seconds=period.start)
+                yield _later(run, period.start)
             if schedule.duration is not None:
-                yield run + timedelta(seconds=schedule.duration)
+                yield _later(run, schedule.duration)
 
     def _run(self, schedule: Schedule, now: datetime, begun: datetime | None) -> datetime:
         """The begin of the run of a schedule that is on now, or will be."""
@@ -285,6 +286,14 @@ class Profiles:
         taken = {each.level for each in own}
         others = [each for each in everywhere if each.level not in taken]
         return _highest([*own, *others], now, begun)
+
+
+def _later(when: datetime, seconds: float) -> datetime:
+    """So many seconds later; the end of time if that is sooner."""
+    try:
+        return when + timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _highest(

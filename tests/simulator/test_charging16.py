@@ -141,6 +141,7 @@ class Refused(Profiles):
             ([(0, 1), (60, 1), (30, 1)], {}),
             ([(0, 1), (0, 2)], {}),
             ([(0, -1)], {}),
+            ([(0, 10**400)], {}),
             ([(number, 1) for number in range(101)], {}),
             ([(0, 1)], {"level": 11}),
             ([(0, 1)], {"level": -1}),
@@ -213,6 +214,12 @@ class WorkedOut(Profiles):
         self.set(1, [(0, 6900), (10, 5000)])
         periods = self.periods(1, chargingRateUnit=UNITS.A)
         self.assertEqual(periods, [(0, 10), (10, 7.2)])
+
+    def test_how_many_phases_there_are(self):
+        self.station.outlet(1).phases = 1
+        answer = self.composite(chargingRateUnit=UNITS.A)
+        (period,) = answer.chargingSchedule.chargingSchedulePeriod
+        self.assertEqual((period.limit, period.numberPhases), (95.7, 1))
 
     def test_daily(self):
         start = self.voice.now() - timedelta(days=3, seconds=-60)

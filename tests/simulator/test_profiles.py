@@ -107,6 +107,15 @@ class OneProfile(Case):
         )
         self.assertEqual(self.limits(86_399, 100_000), [5000, 5000])
 
+    def test_what_lasts_for_ever_or_longer(self):
+        self.install([(0, 5000), (2**63, 1)], start=NOON, duration=2**64)
+        self.assertEqual(self.limit(60), 5000)
+        self.assertEqual(self.profiles.next_change(1, NOON, NOON).year, 9999)
+        self.assertEqual(len(self.profiles.composite(1, NOON, NOON, 10**7, "W", over)), 1)
+        end = datetime.max.replace(tzinfo=UTC)
+        self.install([5000], start=end, kind="Recurring", recurrency="Weekly")
+        self.assertEqual(self.profiles.next_change(1, NOON, NOON), end)
+
     def test_it_is_valid_from_and_to(self):
         self.install([5000], start=NOON, valid_from=at(10), valid_to=at(20))
         self.assertEqual(self.limits(9, 10, 19, 20), [inf, 5000, 5000, inf])
