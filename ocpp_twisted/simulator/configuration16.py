@@ -39,8 +39,14 @@ PROFILES = (
 _ROTATIONS = "NotApplicable|Unknown|RST|RTS|SRT|STR|TRS|TSR"
 #: As many as a value has room for.
 _MOST_ROTATIONS = 70
-#: The most items of a list of measurands.
-_MOST_MEASURANDS = 20
+#: What a list of measurands can hold: each of them, alone or of one phase.
+_MEASURANDS = frozenset(
+    {
+        *SUPPORTED,
+        *(f"{name}.{phase}" for name, phases in PHASES.items() for phase in phases),
+        *(f"{name}.{phase[:2]}" for name, phases in PHASES.items() for phase in phases),
+    }
+)
 #: The most seconds that an interval or a time can have: a week.
 _WEEK = 7 * 86_400
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
@@ -60,12 +66,8 @@ def _between(least: int, most: int) -> _Check:
 
 
 def _measurands(value: str) -> bool:
-    known = {*SUPPORTED}
-    for measurand, phases in PHASES.items():
-        known.update(f"{measurand}.{phase}" for phase in phases)
-        known.update(f"{measurand}.{phase[:2]}" for phase in phases)
     items = _items(value)
-    return len(items) <= _MOST_MEASURANDS and len({*items}) == len(items) and {*items} <= known
+    return len({*items}) == len(items) and {*items} <= _MEASURANDS
 
 
 def _rotations(connectors: int) -> _Check:
@@ -142,9 +144,9 @@ def _settings(connectors: int) -> Iterator[_Setting]:
     yield _Setting("LocalPreAuthorize", "false", _boolean)
     yield _Setting("MaxEnergyOnInvalidId", "0", _between(0, 100_000_000))
     yield _Setting("MeterValuesAlignedData", "Energy.Active.Import.Register", _measurands)
-    yield _Setting("MeterValuesAlignedDataMaxLength", str(_MOST_MEASURANDS))
+    yield _Setting("MeterValuesAlignedDataMaxLength", str(len(_MEASURANDS)))
     yield _Setting("MeterValuesSampledData", "Energy.Active.Import.Register", _measurands)
-    yield _Setting("MeterValuesSampledDataMaxLength", str(_MOST_MEASURANDS))
+    yield _Setting("MeterValuesSampledDataMaxLength", str(len(_MEASURANDS)))
     yield _Setting("MeterValueSampleInterval", "60", seconds)
     yield _Setting("MinimumStatusDuration", "0", seconds)
     yield _Setting("NumberOfConnectors", str(connectors))
@@ -152,9 +154,9 @@ def _settings(connectors: int) -> Iterator[_Setting]:
     yield _Setting("StopTransactionOnEVSideDisconnect", "true", _boolean)
     yield _Setting("StopTransactionOnInvalidId", "true", _boolean)
     yield _Setting("StopTxnAlignedData", "", _measurands)
-    yield _Setting("StopTxnAlignedDataMaxLength", str(_MOST_MEASURANDS))
+    yield _Setting("StopTxnAlignedDataMaxLength", str(len(_MEASURANDS)))
     yield _Setting("StopTxnSampledData", "", _measurands)
-    yield _Setting("StopTxnSampledDataMaxLength", str(_MOST_MEASURANDS))
+    yield _Setting("StopTxnSampledDataMaxLength", str(len(_MEASURANDS)))
     yield _Setting("SupportedFeatureProfiles", ",".join(PROFILES))
     yield _Setting("SupportedFeatureProfilesMaxLength", str(len(PROFILES)))
     yield _Setting("TransactionMessageAttempts", "3", _between(1, 1000))

@@ -196,6 +196,18 @@ class SignedFirmware(Case):
     def heard_status(self, status):
         return any(getattr(each, "status", "") == status for each in self.heard())
 
+    def test_after_a_reset_there_is_none(self):
+        self.install_maker()
+        self.update(seconds=60)
+        self.asks(v16.ResetRequest(type=v16.ResetType.Hard))
+        self.run_(100)
+        self.heard()
+        request = v16.ExtendedTriggerMessageRequest(
+            requestedMessage=MORE_TRIGGERS.FirmwareStatusNotification
+        )
+        self.asks(request)
+        self.says("SignedFirmware Idle")
+
     def test_unsigned_firmware_is_refused(self):
         """L01.FR.20."""
         with self.assertRaises(CallErrorReceived) as raised:

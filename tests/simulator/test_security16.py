@@ -167,6 +167,13 @@ class Profiles(Secure):
         self.run_(10)
         self.assertTrue(self.station.charge_point.connected)
 
+    def test_power_is_lost_before_that(self):
+        self.change("AuthorizationKey", KEY)
+        self.network.reachable = False
+        self.change("SecurityProfile", "1")
+        self.station.stop()
+        self.leave_nothing()
+
 
 class Nowhere(Secure):
     def test_without_a_url_there_is_no_way_to_tls(self):
