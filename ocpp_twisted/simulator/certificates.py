@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import NamedTuple
+from weakref import finalize
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -72,7 +74,8 @@ class Certificates:
         self._roots: list[tuple[str, x509.Certificate]] = []
         self._own: dict[str, list[Own]] = {}
         self._new_keys: dict[str, ec.EllipticCurvePrivateKey] = {}
-        self._directory: TemporaryDirectory[str] | None = None
+        #: Where files for TLS are; they go with this object, or with the process.
+        self._directory: Path | None = None
 
     # -- roots --------------------------------------------------------------------------------
 
@@ -187,8 +190,9 @@ class Certificates:
         :param kind: of the own certificate to show; empty to show none.
         """
         if self._directory is None:
-            self._directory = TemporaryDirectory(prefix="charge-point-")
-        directory = Path(self._directory.name)
+            self._directory = Path(mkdtemp(prefix="charge-point-"))
+            finalize(self, rmtree, self._directory, ignore_errors=True)
+        directory = self._directory
         number = sum(1 for _ in directory.iterdir())
         roots, ca = [_pem(each) for _, each in self.roots(use)], None
         if roots:
@@ -204,12 +208,6 @@ class Certificates:
         key.touch(0o600)
         key.write_bytes(pem)
         return ClientTLS(ca=ca, cert=cert, key=key)
-
-    def stop(self) -> None:
-        """Leave no file behind."""
-        if self._directory is not None:
-            self._directory.cleanup()
-            self._directory = None
 
 
 def _small(named: Hashes) -> HashData:

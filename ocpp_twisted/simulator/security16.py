@@ -292,10 +292,8 @@ class Security(ActionPlugin):
         self._roots(use)
         replacing = use == _ROOT and flag("AdditionalRootCertificateCheck")
         status = self.certificates.install(use, request.certificate, self._voice.now(), replacing)
-        target = self._target
-        if use == _ROOT and target.secure and target.tls.ca is not None:
-            tls = self._tls(target.security_profile == 3)
-            self._voice.station.charge_point.target = replace(target, tls=tls)
+        if status == "Accepted" and use == _ROOT:
+            self._trust_anew()
         return InstallCertificateResponse(status=InstallCertificateStatusEnumType(status))
 
     @on(DeleteCertificateRequest)
@@ -304,9 +302,18 @@ class Security(ActionPlugin):
         self._roots(_ROOT)
         in_use = [_ROOT] if self._target.secure else []
         status = self.certificates.delete(request.certificateHashData, in_use)
+        if status == "Accepted":
+            self._trust_anew()
         return DeleteCertificateResponse(status=DeleteCertificateStatusEnumType(status))
 
     # -----------------------------------------------------------------------------------------
+
+    def _trust_anew(self) -> None:
+        """The next connection trusts the roots that are installed now."""
+        target = self._target
+        if target.secure and target.tls.ca is not None:
+            tls = self._tls(target.security_profile == 3)
+            self._voice.station.charge_point.target = replace(target, tls=tls)
 
     @property
     def _target(self) -> Target:
@@ -326,5 +333,8 @@ class Security(ActionPlugin):
         return [each for _, each in self.certificates.roots(use)]
 
     def _tls(self, with_certificate: bool) -> Any:
-        tls = self.certificates.tls(_ROOT, _OWN if with_certificate else "", self._voice.now())
-        return replace(tls, verify=self._target.tls.verify)
+        old = self._target.tls
+        new = self.certificates.tls(_ROOT, _OWN if with_certificate else "", self._voice.now())
+        if with_certificate and new.cert is None:  # it has none but what it was made with
+            new = replace(new, cert=old.cert, key=old.key)
+        return replace(new, verify=old.verify)

@@ -266,6 +266,7 @@ class WithACertificate(Secure):
         self.assertEqual(self.asks(delete).status, "Failed")
         self.assertEqual(self.install(Authority("B")), "Accepted")
         self.assertEqual(self.asks(delete).status, "Accepted")
+        self.assertNotIn(pem(self.authority.certificate), self.goal.tls.ca.read_bytes())
         self.assertEqual(self.asks(delete).status, "NotFound")
 
     def test_a_new_root_is_trusted_in_the_next_connection(self):
@@ -273,6 +274,7 @@ class WithACertificate(Secure):
         self.install(other)
         trusted = self.goal.tls.ca.read_bytes()
         self.assertEqual(trusted, pem(self.authority.certificate, other.certificate))
+        self.assertEqual(self.goal.security_profile, 3)
 
     def test_the_root_is_replaced_by_one_that_it_has_signed(self):
         """M05.FR.08 to 12: AdditionalRootCertificateCheck."""
