@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from ocpp_twisted import v16
 from ocpp_twisted.errors import CallErrorReceived
 from ocpp_twisted.simulator.configuration16 import Configuration
@@ -79,7 +81,7 @@ class Configured(Case):
         answer = self.asks(v16.GetConfigurationRequest())
         keys = {each.key for each in answer.configurationKey}
         self.assertEqual(keys, STANDARD.keys())
-        self.assertFalse(answer.unknownKey)
+        self.assertIs(answer.unknownKey, UNSET)
 
     def test_their_accessibility_is_the_standard_one(self):
         answer = self.asks(v16.GetConfigurationRequest())

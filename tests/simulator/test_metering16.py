@@ -58,6 +58,9 @@ class Metered(Case):
                 ("SoC", "", "52.3", "Percent"),
             ],
         )
+        locations = [each.location for each in second.meterValue[0].sampledValue]
+        self.assertEqual({*locations[:-1]}, {"Outlet"})
+        self.assertEqual(locations[-1], "EV")
 
     def test_the_phases_that_a_car_uses(self):
         self.sets(MeterValuesSampledData="Current.Import,Voltage.L1")
@@ -80,8 +83,9 @@ class Metered(Case):
         (value,) = first.meterValue
         self.assertEqual(value.timestamp, datetime(2026, 1, 1, 0, 15, tzinfo=UTC))
         self.assertEqual(value.sampledValue[0].context, "Sample.Clock")
+        self.sets(MeterValuesAlignedData="Energy.Active.Import.Interval")
         self.run_(900)
-        self.says("Meter 1 1 1700", "Meter 2 0")
+        self.says("Meter 1 1 900", "Meter 2 0")
 
     def test_no_clock_aligned_values(self):
         self.sets(ClockAlignedDataInterval=900)

@@ -252,6 +252,21 @@ class PowerLoss(Offline):
         self.run_(10)
         self.assertEqual(self.state(), "Available")
 
+    def test_who_has_been_accepted_once_charges_before_he_is_again(self):
+        self.sets(AllowOfflineTxForUnknownId="true")
+        self.heard()
+        self.station.stop()
+        self.run_(10)
+        self.network.reachable = False
+        self.station.start()
+        self.station.plug_in(1)
+        self.station.present("RED", 1)
+        self.run_(10)
+        self.assertEqual(self.state(), "Charging")
+        self.go_online()
+        heard = [each for each in self.heard() if each.ACTION == "StartTransaction"]
+        self.assertEqual(len(heard), 1)
+
     def test_what_was_unavailable_stays_so(self):
         request = v16.ChangeAvailabilityRequest(
             connectorId=1, type=v16.AvailabilityType.Inoperative

@@ -212,7 +212,11 @@ class ItsOwnCertificate(Secure):
         """A03."""
         self.change("CpoName", "ACME")
         self.install(self.authority)
-        self.sign(self.authority, ends=timedelta(days=20))
+        self.sign(self.authority, ends=timedelta(days=50))
+        self.asks(v16.ResetRequest(type=v16.ResetType.Soft))
+        self.run_(10)
+        self.assertNotIn("SignCertificate", [each.ACTION for each in self.heard()])
+        self.sign(self.authority, ends=timedelta(days=20), begins=-timedelta(hours=1))
         self.heard()
         self.asks(v16.ResetRequest(type=v16.ResetType.Soft))
         self.run_(10)
