@@ -138,6 +138,7 @@ class Configured(Case):
             ("StopTxnSampledData", "Voltage, Current.Import.L1", "Voltage, Current.Import.L1"),
             ("MeterValueSampleInterval", "0", "0"),
             ("CpoName", "ACME", "ACME"),
+            ("MeterValuesSampledData", "Voltage.L2-N", "Voltage.L2-N"),
         ):
             self.assertEqual(self.change(key, value), "Accepted", key)
             self.assertEqual(list(self.get(key)[0].values()), [kept])
