@@ -255,6 +255,19 @@ class AnInvalidTag(Case):
         self.run_(0)
         self.assertEqual(self.voice.authorizer.known("red").status, "Blocked")
 
+    def test_the_cable_stays_though_the_car_has_gone(self):
+        self.sets(StopTransactionOnEVSideDisconnect="false")
+        self.network.reachable = False
+        self.network.cut()
+        self.sets_here(AllowOfflineTxForUnknownId="true")
+        self.start()
+        self.station.unplug(1)
+        self.network.reachable = True
+        self.run_(50)
+        self.assertEqual(self.state(), "Finishing")
+        self.station.present("RED", 1)
+        self.assertEqual(self.state(), "Available")
+
     def test_when_it_is_over_already_nothing_happens(self):
         self.network.reachable = False
         self.network.cut()
