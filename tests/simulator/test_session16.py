@@ -14,7 +14,6 @@ from ocpp_twisted import v16
 from ocpp_twisted.charge_point import Backoff, ChargePointOptions, Target
 from ocpp_twisted.plugins.local import LocalPlugin
 from ocpp_twisted.records import IdTag
-from ocpp_twisted.registration import Status
 from ocpp_twisted.security.handshake import SecurityProfile
 from ocpp_twisted.security.local_authority import LocalAuthority
 from ocpp_twisted.security.rotation import rotate
@@ -92,9 +91,11 @@ class Sessions(TestCase):
         statuses = {each.connectorId: each.status for each in record.connectors}
         self.assertEqual(statuses, {0: "Available", 1: "Charging", 2: "Available"})
 
+        connected = self.server.central_system.charge_points
+        (before,) = connected.values()
         answer = await self.call(v16.ResetRequest(type=v16.ResetType.Soft))
         self.assertEqual(answer.status, "Accepted")
-        await until(lambda: charge_point.registration is Status.UNKNOWN, reactor)
+        await until(lambda: connected and before not in connected.values(), reactor)
         await charge_point.accepted()
         (kept,) = (await self.local.list_transactions("CP1")).items
         self.assertEqual(kept.reason, "SoftReset")
