@@ -21,6 +21,7 @@ from twisted.internet.endpoints import (
     TCP4ClientEndpoint,
     TCP6ClientEndpoint,
 )
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
@@ -56,6 +57,7 @@ class OCPPClientProtocol(MessageTransport, WebSocketClientProtocol):
     factory: Dialer
     #: How many messages may come before the server's end would ask: here, any number.
     credit = math.inf
+    serverConnectionDropTimeoutCall: IDelayedCall | None
 
     def __init__(
         self, target: Target, subprotocols: Sequence[str], opened: Opened, result: Deferred[None]
@@ -138,6 +140,19 @@ class OCPPClientProtocol(MessageTransport, WebSocketClientProtocol):
         self._receiver = self._opened(subprotocol, self)
         result.callback(None)
 
+    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> bool | None:
+        """The peer says goodbye. If it does not hang up, we do after a while.
+
+        Autobahn would wait for that on the reactor of the process, not on the one that was given.
+        """
+        we_began = self.state == self.STATE_CLOSING
+        outcome: bool | None = super().onCloseFrame(code, reasonRaw)
+        if we_began and self.serverConnectionDropTimeoutCall is None:
+            self.serverConnectionDropTimeoutCall = self.factory.reactor.callLater(
+                self.factory.close_timeout, self.onServerConnectionDropTimeout
+            )
+        return outcome
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The socket has gone."""
         if isinstance(reason.value, SSL.Error):
@@ -207,7 +222,7 @@ class Dialer(WebSocketClientFactory):
             failByDrop=False,
             openHandshakeTimeout=open_timeout,
             closeHandshakeTimeout=close_timeout,
-            serverConnectionDropTimeout=close_timeout,
+            serverConnectionDropTimeout=0,  # see `onCloseFrame`
             maxMessagePayloadSize=max_message_size,
             maxFramePayloadSize=max_message_size,
             tcpNoDelay=True,

@@ -8,7 +8,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -87,6 +89,27 @@ class Road:
 
     def seen(self) -> tuple[Any, ...]:
         return self.kept.received, len(self.transport.value()), self.kept.lost_because
+
+
+class ClosingTests(SynchronousTestCase):
+    def test_a_server_that_does_not_hang_up(self) -> None:
+        """It is given its time, on the clock that was given."""
+        road = Road(True)
+        road.protocol.close(1000, "good night")
+        road.reads(sent(struct.pack("!H", 1000), opcode=8))
+        clock = road.protocol.factory.reactor
+        clock.advance(road.protocol.factory.close_timeout - 0.1)
+        self.assertFalse(road.transport.aborted)
+        clock.advance(0.1)
+        self.assertTrue(road.transport.aborted)
+
+    def test_one_that_does(self) -> None:
+        road = Road(True)
+        road.protocol.close(1000, "good night")
+        road.reads(sent(struct.pack("!H", 1000), opcode=8))
+        road.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(road.kept.lost_because, "we closed with 1000: good night")
+        self.assertEqual(road.protocol.factory.reactor.getDelayedCalls(), [])
 
 
 class ReadingTests(SynchronousTestCase):
