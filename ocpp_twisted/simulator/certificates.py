@@ -74,8 +74,9 @@ class Certificates:
         self._roots: list[tuple[str, x509.Certificate]] = []
         self._own: dict[str, list[Own]] = {}
         self._new_keys: dict[str, ec.EllipticCurvePrivateKey] = {}
-        #: Where files for TLS are; they go with this object, or with the process.
+        #: Where files for TLS are, and what removes them: with this object, or with the process.
         self._directory: Path | None = None
+        self._removing: finalize[..., Certificates] | None = None
 
     # -- roots --------------------------------------------------------------------------------
 
@@ -191,7 +192,7 @@ class Certificates:
         """
         if self._directory is None:
             self._directory = Path(mkdtemp(prefix="charge-point-"))
-            finalize(self, rmtree, self._directory, ignore_errors=True)
+            self._removing = finalize(self, rmtree, self._directory, ignore_errors=True)
         directory = self._directory
         number = sum(1 for _ in directory.iterdir())
         roots, ca = [_pem(each) for _, each in self.roots(use)], None
@@ -208,6 +209,12 @@ class Certificates:
         key.touch(0o600)
         key.write_bytes(pem)
         return ClientTLS(ca=ca, cert=cert, key=key)
+
+    def stop(self) -> None:
+        """Remove the files for TLS: nobody connects with them any more."""
+        if self._removing is not None:
+            self._removing()
+            self._directory = self._removing = None
 
 
 def _small(named: Hashes) -> HashData:

@@ -155,6 +155,10 @@ class ItsOwn(Case):
         self.assertEqual(tls.key.stat().st_mode & 0o777, 0o600)
         own = self.certificates.own(KIND, self.now)
         self.assertEqual(tls.cert.read_bytes(), pem(own.certificate))
+        self.certificates.stop()
+        self.assertFalse(Path(tls.key).parent.exists())
+        tls = self.certificates.tls(ROOT, KIND, self.now)
+        self.assertTrue(Path(tls.key).exists())
         del self.certificates
         gc.collect()
         self.assertFalse(Path(tls.key).parent.exists())
