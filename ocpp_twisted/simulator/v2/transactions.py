@@ -1,0 +1,408 @@
+"""Transactions, from the first TransactionEvent to the last (functional block E).
+
+Imports its neighbours. Source: OCPP 2.0.1 part 2, use cases E01 to E15 and C15; part 6 for the
+order of messages. Each change is taken in steps: what people do, then the power path, then the
+energy. In each step, points that come may start a transaction (TxStartPoint), points that go may
+end it (TxStopPoint); otherwise it is told of the change.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from ocpp_twisted.errors import CallFailed
+from ocpp_twisted.plugin import on
+from ocpp_twisted.simulator.physical import Outlet
+from ocpp_twisted.simulator.v2.block import Block
+from ocpp_twisted.simulator.v2.dialect import every, given
+from ocpp_twisted.simulator.v2.evse import Evse, Permit, Transaction
+
+__all__ = ["Transactions"]
+
+_CHANGED = "ChargingStateChanged"
+
+
+class Transactions(Block):
+    """What happens at the EVSEs, told as TransactionEvents.
+
+    :ivar known: the transactions that go on, or of which messages wait to be sent, by their ids.
+    """
+
+    name = "transactions"
+
+    def __init__(self, voice: Any) -> None:
+        super().__init__(voice)
+        self.known: dict[str, Transaction] = {}
+        self._busy: set[Evse] = set()
+        self._dirty: set[Evse] = set()
+        self._plugged: set[Evse] = set()
+        self._lost_power_at: float | None = None
+
+    # -- what happens -------------------------------------------------------------------------
+
+    def changed(self, outlet: Outlet) -> None:
+        """A cable, the flow, a limit or a fault has changed."""
+        evse = self.voice.evse(outlet.number)
+        self._dirty.add(evse)
+        self._settle(evse)
+
+    def permit(self, evse: Evse, permit: Permit) -> None:
+        """Somebody may charge."""
+        self._busy.add(evse)
+        evse.permit, evse.suspended, evse.stopped_reason = permit, False, None
+        self._step(evse, permit.trigger)
+        if evse.outlet.vehicle is None:
+            self._await_cable(evse)
+        self._go_on(evse)
+
+    def withdraw(
+        self, evse: Evse, trigger: str, reason: str, token: Any = None, together: bool = False
+    ) -> None:
+        """He may no longer.
+
+        :param token: that was shown for it.
+        :param together: whether the power path opens in the same step.
+        """
+        self._busy.add(evse)
+        self._forget_cable(evse)
+        evse.permit, evse.stopped_reason = None, reason
+        if together:
+            self._open(evse)
+        self._step(evse, trigger, token)
+        self._go_on(evse)
+
+    def suspend(self, evse: Evse, trigger: str, suspended: bool = True) -> None:
+        """Let no power through, or let it again, whoever may charge."""
+        self._busy.add(evse)
+        evse.suspended = suspended
+        if suspended:
+            self._open(evse)
+            self._step(evse, trigger)
+        self._go_on(evse)
+
+    def end(self, evse: Evse, trigger: str, reason: str) -> None:
+        """End a transaction, whatever the stop points are; does nothing if there is none."""
+        self._busy.add(evse)
+        self._forget_cable(evse)
+        evse.permit, evse.stopped_reason, evse.suspended = None, reason, False
+        self._open(evse)
+        evse.points, evse.state = evse.look()
+        if evse.transaction is not None:
+            self._end(evse, trigger)
+        self._go_on(evse)
+
+    def powered_off(self) -> None:
+        """See `Block`: relays open; what is to be said is said when there is power again."""
+        self._lost_power_at = self.station.clock.seconds()
+        for evse in self.voice.evses:
+            self._busy.add(evse)
+            evse.waits_for_cable = None
+            if evse.transaction is None:
+                evse.permit = None
+            self._open(evse)
+            self._busy.discard(evse)
+
+    def started(self) -> None:
+        """See `Block`; a transaction that was cut off ends, or goes on (2.1, TxCtrlr)."""
+        if self._lost_power_at is None:
+            return
+        gone, self._lost_power_at = self.station.clock.seconds() - self._lost_power_at, None
+        for evse in self.voice.evses:
+            if evse.transaction is None:
+                self.changed(evse.outlet)
+            elif gone <= self.voice.resumption_timeout:
+                self.tell(evse, "TxResumed")
+                self.voice.metering.begin(evse)
+                self.changed(evse.outlet)
+            else:
+                self.end(evse, "AbnormalCondition", "PowerLoss")
+
+    # -- in steps -----------------------------------------------------------------------------
+
+    def _go_on(self, evse: Evse) -> None:
+        self._busy.discard(evse)
+        self._dirty.add(evse)
+        self._settle(evse)
+        self.voice.evse_changed(evse)
+
+    def _settle(self, evse: Evse) -> None:
+        if evse in self._busy:
+            return
+        self._busy.add(evse)
+        try:
+            while evse in self._dirty:
+                self._dirty.discard(evse)
+                self._cable(evse)
+                self._path(evse)
+        finally:
+            self._busy.discard(evse)
+
+    def _cable(self, evse: Evse) -> None:
+        plugged = evse.outlet.vehicle is not None
+        if plugged and evse not in self._plugged:
+            self._plugged.add(evse)
+            self._forget_cable(evse)
+            self._step(evse, "CablePluggedIn")
+        elif not plugged and evse in self._plugged:
+            self._plugged.discard(evse)
+            self._unplugged(evse)
+
+    def _unplugged(self, evse: Evse) -> None:
+        if self.model.boolean("TxCtrlr", "StopTxOnEVSideDisconnect"):
+            evse.permit = None
+        if evse.stopped_reason is None:
+            evse.stopped_reason = "EVDisconnected"
+        self._open(evse)
+        evse.suspended = False
+        self._step(evse, "EVCommunicationLost")
+        evse.stopped_reason = None
+        if evse.transaction is not None and evse.permit is not None:
+            self._await_cable(evse)
+
+    def _path(self, evse: Evse) -> None:
+        if evse.path_allowed and not evse.path:
+            evse.path = True
+            self._step(evse, _CHANGED, quiet=True)
+            if evse.path:  # nothing has ended it meanwhile
+                evse.outlet.switch(True)
+        elif evse.path and not evse.path_allowed:
+            self._open(evse)
+        self._step(evse, "AbnormalCondition" if evse.outlet.fault else _CHANGED, changes=True)
+
+    def _open(self, evse: Evse) -> None:
+        evse.path = False
+        evse.outlet.switch(False)
+
+    def _step(
+        self,
+        evse: Evse,
+        trigger: str,
+        token: Any = None,
+        quiet: bool = False,
+        changes: bool = False,
+    ) -> None:
+        """Look what holds now, and start, end or tell.
+
+        :param quiet: only start or end.
+        :param changes: tell only if the charging state has changed.
+        """
+        points, state = evse.look()
+        was, evse.points = evse.points, points
+        before = evse.state
+        if not quiet or evse.transaction is None:
+            evse.state = state
+        self._count_charging(evse)
+        transaction = evse.transaction
+        if transaction is None:
+            if (points - was) & set(self.model.members("TxCtrlr", "TxStartPoint")):
+                self._begin(evse, trigger)
+        elif (was - points) & set(self.model.members("TxCtrlr", "TxStopPoint")):
+            evse.state = state
+            self._end(evse, trigger, token)
+        elif not quiet and (not changes or state != before):
+            self.tell(evse, trigger, token=token)
+
+    def _count_charging(self, evse: Evse) -> None:
+        transaction, now = evse.transaction, self.station.clock.seconds()
+        if transaction is None:
+            return
+        if transaction.charging_since is not None:
+            transaction.charged_seconds += now - transaction.charging_since
+        transaction.charging_since = now if evse.outlet.flow > 0 else None
+
+    # -- waiting for the cable (E03.FR.05, F02) -----------------------------------------------
+
+    def _await_cable(self, evse: Evse) -> None:
+        self._forget_cable(evse)
+        seconds = self.model.integer("TxCtrlr", "EVConnectionTimeOut")
+        if seconds > 0:
+            evse.waits_for_cable = self.later(seconds, lambda: self._no_cable(evse))
+
+    def _forget_cable(self, evse: Evse) -> None:
+        if evse.waits_for_cable is not None:
+            self.voice.timers.stop(evse.waits_for_cable)
+            evse.waits_for_cable = None
+
+    def _no_cable(self, evse: Evse) -> None:
+        evse.waits_for_cable = None
+        self.withdraw(evse, "EVConnectTimeout", "Timeout")
+
+    # -- what is told -------------------------------------------------------------------------
+
+    def _begin(self, evse: Evse, trigger: str) -> None:
+        number = uuid.UUID(int=self.station.random.getrandbits(128), version=4)
+        transaction = Transaction(str(number), self.now(), evse.outlet.energy)
+        self.known[transaction.id] = evse.transaction = transaction
+        transaction.tariff = given(self.voice.tariffs.of(evse), "tariffId")
+        self._count_charging(evse)
+        meter_values = self.voice.metering.configured(
+            evse, "Transaction.Begin", "SampledDataCtrlr", "TxStartedMeasurands"
+        )
+        transaction.samples += self.voice.metering.configured(
+            evse, "Transaction.Begin", "SampledDataCtrlr", "TxEndedMeasurands"
+        )
+        self._event(evse, "Started", trigger, None, meter_values)
+        self.voice.metering.begin(evse)
+
+    def tell(
+        self,
+        evse: Evse,
+        trigger: str,
+        token: Any = None,
+        meter_values: list[Any] | None = None,
+        **more: Any,
+    ) -> None:
+        """Send an Updated, of the transaction that goes on."""
+        self._event(evse, "Updated", trigger, token, meter_values or [], **more)
+
+    def _end(self, evse: Evse, trigger: str, token: Any = None) -> None:
+        transaction = evse.transaction
+        assert transaction is not None
+        reason = evse.stopped_reason or _reason(evse)
+        values = transaction.samples + self.voice.metering.configured(
+            evse, "Transaction.End", "SampledDataCtrlr", "TxEndedMeasurands"
+        )
+        self._event(evse, "Ended", trigger, token, values, reason)
+        transaction.ongoing = False
+        evse.transaction = evse.permit = evse.stopped_reason = None
+        evse.suspended = False
+        self._forget_cable(evse)
+        self._open(evse)
+        evse.points, evse.state = evse.look()
+        self._forget(transaction)
+        self.voice.transaction_ended(evse, transaction)
+
+    def _event(
+        self,
+        evse: Evse,
+        kind: str,
+        trigger: str,
+        token: Any,
+        meter_values: list[Any],
+        reason: str | None = None,
+        **more: Any,
+    ) -> None:
+        transaction, permit = evse.transaction, evse.permit
+        assert transaction is not None
+        reservation = None
+        if permit is not None and not permit.told:
+            permit.told = True
+            token, transaction.token, transaction.group = permit.token, permit.token, permit.group
+            transaction.remote_start_id = permit.remote_start_id
+            reservation = permit.reservation
+            if permit.trigger == "RemoteStart":
+                trigger = permit.trigger
+        self._count_charging(evse)
+        request = self.make(
+            "TransactionEventRequest",
+            eventType=kind,
+            timestamp=self.now(),
+            triggerReason=trigger,
+            seqNo=transaction.sequence,
+            transactionInfo=self.make(
+                "TransactionType",
+                transactionId=transaction.id,
+                chargingState=evse.state,
+                timeSpentCharging=int(transaction.charged_seconds),
+                stoppedReason=reason,
+                remoteStartId=transaction.remote_start_id,
+                tariffId=transaction.tariff,
+            ),
+            meterValue=meter_values or None,
+            numberOfPhasesUsed=evse.outlet.used_phases if evse.outlet.vehicle else None,
+            reservationId=reservation,
+            evse=self.make("EVSEType", id=evse.number, connectorId=1),
+            idToken=token,
+            **more,
+        )
+        transaction.sequence += 1
+        transaction.unsent += 1
+        queued = self.station.charge_point.queue(request, expendable=kind == "Updated")
+        queued.addCallbacks(
+            self._answered, lambda failure: failure.trap(CallFailed) and None, (evse, transaction)
+        )
+        queued.addBoth(self._sent, transaction)
+
+    def _sent(self, _: Any, transaction: Transaction) -> None:
+        transaction.unsent -= 1
+        self._forget(transaction)
+
+    def _forget(self, transaction: Transaction) -> None:
+        if not transaction.ongoing and transaction.unsent == 0:
+            self.known.pop(transaction.id, None)
+
+    # -- what is answered ---------------------------------------------------------------------
+
+    def _answered(self, response: Any, evse: Evse, transaction: Transaction) -> None:
+        cost = given(response, "totalCost")
+        if cost is not None:
+            transaction.cost = cost
+        info = given(response, "idTokenInfo")
+        if info is None or transaction.token is None:
+            return
+        self.voice.authorization.learn(transaction.token, info)
+        if info.status != "Accepted" and evse.transaction is transaction:
+            self._deauthorize(evse)
+
+    def _deauthorize(self, evse: Evse) -> None:
+        """The token is no good after all (E05, C10, C12)."""
+        if evse.permit is None or evse.suspended:
+            return
+        if self.model.boolean("TxCtrlr", "StopTxOnInvalidId"):
+            allowed = 0
+        else:
+            allowed = self.model.integer("TxCtrlr", "MaxEnergyOnInvalidId")
+        if allowed > 0 and evse.outlet.flow > 0:
+            transaction, seconds = evse.transaction, allowed / evse.outlet.flow * 3600
+            self.later(seconds, lambda: self._enough(evse, transaction))
+        elif self.model.boolean("TxCtrlr", "StopTxOnInvalidId"):
+            self.withdraw(evse, "Deauthorized", "DeAuthorized", together=True)
+        else:
+            self.suspend(evse, _CHANGED)
+
+    def _enough(self, evse: Evse, transaction: Transaction | None) -> None:
+        if evse.transaction is transaction and not evse.suspended:
+            self.suspend(evse, _CHANGED)
+
+    def evse_of(self, transaction: str) -> Evse | None:
+        """Where a transaction is going on; None if it is not."""
+        return next(
+            (
+                each
+                for each in self.voice.evses
+                if each.transaction is not None and each.transaction.id == transaction
+            ),
+            None,
+        )
+
+    # -- what is asked ------------------------------------------------------------------------
+
+    @on(*every("GetTransactionStatus"))
+    def get_transaction_status(self, link: Any, request: Any) -> Any:
+        """See OCPP, E14."""
+        wanted = given(request, "transactionId")
+        if wanted is None:
+            waiting = self.station.charge_point.queued > 0
+            return self.make("GetTransactionStatusResponse", messagesInQueue=waiting)
+        found = self.known.get(wanted)
+        return self.make(
+            "GetTransactionStatusResponse",
+            ongoingIndicator=found is not None and found.ongoing,
+            messagesInQueue=found is not None and found.unsent > 0,
+        )
+
+    @on(*every("CostUpdated"))
+    def cost_updated(self, link: Any, request: Any) -> Any:
+        """See OCPP, I02: what the display shows of a transaction."""
+        found = self.known.get(request.transactionId)
+        if found is not None:
+            found.cost = request.totalCost
+        return self.make("CostUpdatedResponse")
+
+
+def _reason(evse: Evse) -> str:
+    """Why a transaction ends that nobody has ended."""
+    if evse.outlet.fault:
+        return "Other"
+    return "EVDisconnected" if evse.outlet.vehicle is None else "StoppedByEV"
