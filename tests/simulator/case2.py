@@ -139,6 +139,10 @@ class Case(SynchronousTestCase):
         self.assertEqual(result["attributeStatus"], "Accepted")
         return str(result["attributeValue"])
 
+    def variable(self, name: str, instance: str | None = None) -> Any:
+        """A VariableType of the version."""
+        return self.m.VariableType(name=name, **({"instance": instance} if instance else {}))
+
     def token(self, text: str = "AA") -> Any:
         """A token of the version."""
         return self.m.IdTokenType(idToken=text, type="ISO14443")

@@ -23,7 +23,7 @@ class Answers:
         actions = CATALOGUES[self.version].actions.values()
         return [each.name for each in actions if each.sent_by is not Sender.CHARGE_POINT]
 
-    def test_there_is_a_handler_for_each(self: Any):
+    def test_there_is_a_handler_for_each(self):
         without = [
             action
             for action in self.asked()
@@ -33,14 +33,14 @@ class Answers:
         ]
         self.assertEqual(without, [])
 
-    def test_any_valid_request_is_answered(self: Any):
+    def test_any_valid_request_is_answered(self):
         for message in schemas.messages(PACKAGES[self.version]):
             if message.is_request and message.action in self.asked():
                 self._check(message)
 
     test_any_valid_request_is_answered.skip = schemas.ABSENT  # type: ignore[attr-defined]
 
-    def _check(self: Any, message: schemas.Message):
+    def _check(self, message: schemas.Message):
         @settings(max_examples=8, deadline=None, database=None)
         @given(payloads.valid(message))
         def answers(payload: Any):
@@ -53,7 +53,7 @@ class Answers:
 
         answers()
 
-    def charge_somewhere(self: Any):
+    def charge_somewhere(self):
         """A transaction goes on, if one can."""
         if self.station.outlets[0].vehicle is None:
             self.station.plug_in(1)

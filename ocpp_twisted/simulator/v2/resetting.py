@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as Impatience
+
 from ocpp_twisted.charge_point import Target
 from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.plugin import after, on
@@ -19,6 +22,8 @@ from ocpp_twisted.simulator.v2.evse import Evse
 __all__ = ["Resetting"]
 
 _SLOTS = range(1, 6)
+#: Seconds that the central system has to answer what ends before a reset.
+_PATIENCE = 10.0
 #: Seconds that the reset of an EVSE takes.
 _EVSE_RESET = 5.0
 
@@ -36,6 +41,7 @@ class Resetting(Block):
         self.scheduled: set[int] = set()
         self._profiles: dict[int, Any] = {}
         self._first: Target | None = None
+        self._telling: Deferred[None] | None = None
         priority = self.model.find(Key("OCPPCommCtrlr", "NetworkConfigurationPriority"))
         assert isinstance(priority, Variable)
         priority.accepts = lambda text: all(
@@ -87,7 +93,20 @@ class Resetting(Block):
             return
         self.scheduled.clear()
         self.voice.security.event("ResetOrReboot")
+        telling = self._telling = self.voice.transactions.told()
+        telling.addTimeout(_PATIENCE, self.station.clock)
+        telling.addErrback(lambda failure: failure.trap(Impatience) and None)
+        telling.addCallbacks(self._restart, lambda failure: failure.trap(CancelledError) and None)
+
+    def _restart(self, result: None) -> None:
+        self._telling = None
         self.voice.restart("RemoteReset")
+
+    def powered_off(self) -> None:
+        """See `Block`: a reset is none any more."""
+        telling, self._telling = self._telling, None
+        if telling is not None:
+            telling.cancel()
 
     # -- B09, B10 -----------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
-"""Tariffs (OCPP 2.1, functional block I).
+"""Costs, and the tariffs of OCPP 2.1 (functional block I).
 
-Imports its neighbours. Source: OCPP 2.1 part 2, use cases I07 to I13. Tariffs are kept and told of;
-costs are not computed.
+Imports its neighbours. Source: OCPP 2.0.1 part 2, use case I02; 2.1 part 2, I07 to I13. Tariffs are
+kept and told of; costs are not computed.
 """
 
 from __future__ import annotations
@@ -35,6 +35,14 @@ class Tariffs(Block):
     def transaction_ended(self, transaction: str) -> None:
         """A tariff for a transaction ends with it."""
         self._drivers.pop(transaction, None)
+
+    @on(*every("CostUpdated"))
+    def cost_updated(self, link: Any, request: Any) -> Any:
+        """See OCPP, I02: what the display shows of a transaction."""
+        found = self.voice.transactions.known.get(request.transactionId)
+        if found is not None:
+            found.cost = request.totalCost
+        return self.make("CostUpdatedResponse")
 
     @on(*every("SetDefaultTariff"))
     def set_default_tariff(self, link: Any, request: Any) -> Any:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
+
 from ocpp_twisted.errors import CallFailed
 from ocpp_twisted.plugin import on
 from ocpp_twisted.simulator.physical import Outlet
@@ -37,6 +39,7 @@ class Transactions(Block):
         self._busy: set[Evse] = set()
         self._dirty: set[Evse] = set()
         self._plugged: set[Evse] = set()
+        self._waiting: list[Deferred[None]] = []
         self._lost_power_at: float | None = None
 
     # -- what happens -------------------------------------------------------------------------
@@ -112,6 +115,7 @@ class Transactions(Block):
             if evse.transaction is None:
                 self.changed(evse.outlet)
             elif gone <= self.voice.resumption_timeout:
+                evse.points, evse.state = evse.look()
                 self.tell(evse, "TxResumed")
                 self.voice.metering.begin(evse)
                 self.changed(evse.outlet)
@@ -327,6 +331,21 @@ class Transactions(Block):
     def _sent(self, _: Any, transaction: Transaction) -> None:
         transaction.unsent -= 1
         self._forget(transaction)
+        if not self._unsent():
+            waiting, self._waiting = self._waiting, []
+            for each in waiting:
+                each.callback(None)
+
+    def _unsent(self) -> bool:
+        return any(transaction.unsent for transaction in self.known.values())
+
+    def told(self) -> Deferred[None]:
+        """Fires when the central system has been told all, at once if it has."""
+        if not self._unsent():
+            return succeed(None)
+        waiting: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(waiting)
+        return waiting
 
     def _forget(self, transaction: Transaction) -> None:
         if not transaction.ongoing and transaction.unsent == 0:
@@ -391,14 +410,6 @@ class Transactions(Block):
             ongoingIndicator=found is not None and found.ongoing,
             messagesInQueue=found is not None and found.unsent > 0,
         )
-
-    @on(*every("CostUpdated"))
-    def cost_updated(self, link: Any, request: Any) -> Any:
-        """See OCPP, I02: what the display shows of a transaction."""
-        found = self.known.get(request.transactionId)
-        if found is not None:
-            found.cost = request.totalCost
-        return self.make("CostUpdatedResponse")
 
 
 def _reason(evse: Evse) -> str:
