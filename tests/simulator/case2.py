@@ -7,6 +7,7 @@ for each version.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from random import Random
 from typing import Any
@@ -30,6 +31,7 @@ class Central(ActionPlugin):
 
     :ivar heard: (action, payload) of all that has come.
     :ivar answers: action to what makes the response of a request, if it is not that.
+    :ivar online: the connections that there have been.
     """
 
     name = "central"
@@ -37,6 +39,10 @@ class Central(ActionPlugin):
     def __init__(self) -> None:
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, Callable[[Any], Any]] = {}
+        self.online: list[Any] = []
+
+    def charge_point_online(self, charge_point):
+        self.online.append(charge_point)
 
     def request_handler(self, version, action):
         if action in ("BootNotification", "Heartbeat"):
@@ -67,15 +73,21 @@ def default(version: str, response: Any) -> Any:
 
 
 class Case(SynchronousTestCase):
-    """One charge point with two EVSEs, accepted."""
+    """One charge point with two EVSEs, accepted.
+
+    :cvar begin: what the clock shows at first; None for the network's own.
+    """
 
     version = "2.0.1"
+    begin: datetime | None = None
     hardware = Hardware(serial="S1")
 
     def setUp(self):
         self.m = MODULES[self.version]
         self.central = Central()
         self.network = Network(self.central)
+        if self.begin is not None:
+            self.network.clock.rightNow = self.begin.timestamp()
         self.station = Station(
             Target.at("ws://central-system", "CP1"),
             partial(Voice2, version=self.version),

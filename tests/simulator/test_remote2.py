@@ -127,7 +127,7 @@ class Triggered:
         self.assertEqual((status, self.heartbeats()), ("Accepted", 1))
 
     def test_meter_values(self):
-        status, heard = self.trigger("MeterValues")
+        _, heard = self.trigger("MeterValues")
         self.assertEqual([payload["evseId"] for _, payload in heard], [1, 2])
         _, [(_, payload)] = self.trigger("MeterValues", self.m.EVSEType(id=2))
         self.assertEqual(payload["meterValue"][0]["sampledValue"][0]["context"], "Trigger")

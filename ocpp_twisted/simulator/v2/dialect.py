@@ -68,6 +68,7 @@ class Dialect:
     :ivar words: (type, field) to words of enumerations that the version has not, and its own.
     :ivar shapes: type to what changes more than names.
     :ivar readings: action to what makes of its requests those of 2.0.1.
+    :ivar serial_number: characters that a certificate's serial number may have.
     """
 
     version: str
@@ -76,6 +77,7 @@ class Dialect:
     words: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     readings: Mapping[str, Reading] = field(default_factory=dict)
+    serial_number: int = 40
 
     def make(self, name: str, /, **fields: Any) -> Any:
         """An object of a message type.

@@ -215,4 +215,5 @@ OCPP_20 = Dialect(
     words=_WORDS,
     shapes=_SHAPES,
     readings=_READINGS,
+    serial_number=20,
 )

@@ -197,12 +197,13 @@ class Security(Block):
 
     @on(*every("GetInstalledCertificateIds"))
     def get_installed(self, link: Any, request: Any) -> Any:
-        """See OCPP, M03."""
+        """See OCPP, M03; those that the version cannot name are left out."""
         wanted = given(request, "certificateType")
         chains = [
             self._chain(use, [certificate])
             for use, certificate in self.certificates.roots()
-            if wanted is None or use in wanted
+            if (wanted is None or use in wanted)
+            and len(f"{certificate.serial_number:x}") <= self.voice.dialect.serial_number
         ]
         v2g = self.certificates.own("V2GCertificate", self.now())
         if v2g is not None and (wanted is None or "V2GCertificateChain" in wanted):
