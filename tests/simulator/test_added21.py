@@ -116,11 +116,10 @@ class Controls(Case21):
         self.assertEqual(
             self.reported(), ("Accepted", {"freqDroop": [("A", True), ("B", False), ("C", True)]})
         )
-        self.assertEqual(self.ask("ClearDERControl", isDefault=True, controlId="B")["status"],
-                         "Accepted")
         self.assertEqual(
-            self.reported(), ("Accepted", {"freqDroop": [("A", False), ("C", True)]})
+            self.ask("ClearDERControl", isDefault=True, controlId="B")["status"], "Accepted"
         )
+        self.assertEqual(self.reported(), ("Accepted", {"freqDroop": [("A", False), ("C", True)]}))
 
     def test_a_curve(self):
         curve = self.m.DERCurveType(
@@ -181,7 +180,9 @@ class Streams(Case21):
         )
         self.run_for(60)
         first, _second = self.sent()
-        self.assertEqual([each["t"] for each in first["data"]], [0.0, 10.0, 20.0][: len(first["data"])])
+        self.assertEqual(
+            [each["t"] for each in first["data"]], [0.0, 10.0, 20.0][: len(first["data"])]
+        )
         self.assertEqual(first["data"][0]["v"], "0.0")
         self.assertEqual(self.heard("NotifyEvent"), [])
 
@@ -208,8 +209,8 @@ class Streams(Case21):
         self.assertEqual(self.ask(get), {})
 
     def test_a_stream_that_the_central_system_does_not_want(self):
-        self.central.answers["OpenPeriodicEventStream"] = (
-            lambda request: self.m.OpenPeriodicEventStreamResponse(status="Rejected")
+        self.central.answers["OpenPeriodicEventStream"] = lambda request: (
+            self.m.OpenPeriodicEventStreamResponse(status="Rejected")
         )
         self.open()
         self.run_for(60)

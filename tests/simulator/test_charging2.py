@@ -170,9 +170,14 @@ class Profiles:
         self.set_profile(self.profile(9), 2)
         status, reports = self.get_profiles()
         self.assertEqual(status, "Accepted")
-        self.assertEqual([(each["evseId"], each["tbc"]) for each in reports], [
-            (1, True), (1, True), (2, False),
-        ])
+        self.assertEqual(
+            [(each["evseId"], each["tbc"]) for each in reports],
+            [
+                (1, True),
+                (1, True),
+                (2, False),
+            ],
+        )
         ids = [profile["id"] for each in reports for profile in each["chargingProfile"]]
         self.assertEqual(ids, [1, 2, 3, 4, 5, 6, 9])
         self.assertEqual({each["chargingLimitSource"] for each in reports}, {"CSO"})
@@ -192,8 +197,7 @@ class Profiles:
         where: dict[str, Any] = {} if number is None else {"chargingProfileId": number}
         if criteria:
             where["chargingProfileCriteria"] = self.m.ClearChargingProfileType(**criteria)
-        status = self.ask("ClearChargingProfile", **where)["status"]
-        return status
+        return self.ask("ClearChargingProfile", **where)["status"]
 
     def test_they_are_cleared(self):
         for number in range(4):
@@ -205,6 +209,62 @@ class Profiles:
         self.charge()
         self.assertEqual(self.clear(chargingProfilePurpose="TxDefaultProfile"), "Accepted")
         self.assertEqual(self.flow(), 11_000.0)
+
+
+class Elsewhere:
+    def test_somebody_else_limits_it(self):
+        self.charge()
+        self.heard()
+        self.voice.external.limit(6000.0)
+        self.run_for(1)
+        (told,) = [each for action, each in self.central.heard if action == "NotifyChargingLimit"]
+        self.assertEqual(told, {"chargingLimit": {"chargingLimitSource": "EMS"}})
+        self.assertEqual(self.station.outlets[0].flow, 6000.0)
+        self.assertEqual(self.events(), [("Updated", "ChargingRateChanged", "Charging")])
+        answer = self.ask(
+            "GetChargingProfiles",
+            requestId=3,
+            chargingProfile=self.m.ChargingProfileCriterionType(chargingLimitSource=["EMS"]),
+        )
+        self.run_for(1)
+        self.assertEqual(answer["status"], "Accepted")
+        (report,) = self.heard("ReportChargingProfiles")
+        self.assertEqual(report["chargingLimitSource"], "EMS")
+        self.voice.external.release()
+        self.run_for(1)
+        (cleared,) = self.heard("ClearedChargingLimit")
+        self.assertEqual(cleared, {"chargingLimitSource": "EMS"})
+        self.assertEqual(self.station.outlets[0].flow, 11_000.0)
+        self.voice.external.release()
+        self.run_for(1)
+        self.assertEqual(self.heard(), [])
+
+    def test_with_the_schedule(self):
+        self.set("SmartChargingCtrlr", "NotifyChargingLimitWithSchedules", "true")
+        self.voice.external.limit(6000.0, 2, "SO")
+        self.run_for(1)
+        (told,) = self.heard("NotifyChargingLimit")
+        self.assertEqual(told["evseId"], 2)
+        (schedule,) = told["chargingSchedule"]
+        self.assertEqual(schedule["chargingSchedulePeriod"][0]["limit"], 6000.0)
+
+    def test_nobody_else_is_to_be_heard(self):
+        self.set("SmartChargingCtrlr", "ExternalControlSignalsEnabled", "false")
+        self.heard()
+        self.voice.external.limit(6000.0)
+        self.run_for(1)
+        self.assertEqual(self.heard(), [])
+
+    def test_what_a_car_wants(self):
+        self.voice.external.needs(1)
+        self.station.plug_in(1)
+        self.voice.external.needs(1)
+        self.run_for(1)
+        (told,) = self.heard("NotifyEVChargingNeeds")
+        self.assertEqual(told["chargingNeeds"]["acChargingParameters"]["energyAmount"], 48_000)
+
+
+globals().update(each(Elsewhere))
 
 
 class Added(Profiles, Case):
@@ -247,8 +307,8 @@ class Added(Profiles, Case):
 
     def test_or_is_asked_for_changes(self):
         limits = iter((4000.0, 3000.0))
-        self.central.answers["PullDynamicScheduleUpdate"] = (
-            lambda request: self.m.PullDynamicScheduleUpdateResponse(
+        self.central.answers["PullDynamicScheduleUpdate"] = lambda request: (
+            self.m.PullDynamicScheduleUpdateResponse(
                 status="Accepted",
                 scheduleUpdate=self.m.ChargingScheduleUpdateType(limit=next(limits)),
             )

@@ -237,9 +237,7 @@ class Updates:
         self.assertEqual(self.ask(unpublish, checksum=checksum)["status"], "DownloadOngoing")
         self.run_for(60)
         statuses = [each["status"] for each in self.heard("PublishFirmwareStatusNotification")]
-        self.assertEqual(
-            statuses, ["Downloading", "Downloaded", "ChecksumVerified", "Published"]
-        )
+        self.assertEqual(statuses, ["Downloading", "Downloaded", "ChecksumVerified", "Published"])
         self.assertEqual(self.ask(unpublish, checksum=checksum)["status"], "Unpublished")
         self.assertEqual(self.ask(unpublish, checksum=checksum)["status"], "NoFirmware")
 

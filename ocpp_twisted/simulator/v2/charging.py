@@ -87,6 +87,18 @@ class Charging(Block):
         self.wires = {key: value for key, value in self.wires.items() if key in kept}
         self.allotment.settle()
 
+    def constrain(self, evse: int, number: int, schedule: Any, source: str) -> None:
+        """Somebody else than the central system bounds an EVSE."""
+        profile = self.make(
+            "ChargingProfileType",
+            id=number,
+            stackLevel=0,
+            chargingProfilePurpose=_EXTERNAL,
+            chargingProfileKind="Absolute",
+            chargingSchedule=[schedule],
+        )
+        self._install(evse, profile, source)
+
     def remove(self, ids: Sequence[int]) -> int:
         """Remove profiles; returns how many there were."""
         count = self.allotment.profiles.clear(ids=ids)
@@ -101,7 +113,7 @@ class Charging(Block):
             purpose=str(wire.chargingProfilePurpose),
             level=wire.stackLevel,
             kind=str(wire.chargingProfileKind),
-            schedules=[self._schedule(each) for each in wire.chargingSchedule],
+            schedules=[self._schedule(each) for each in _schedules(wire)],
             outlet=evse,
             recurrency=given(wire, "recurrencyKind"),
             valid_from=given(wire, "validFrom"),
@@ -274,6 +286,7 @@ class Charging(Block):
     def _as_told(self, wire: Any) -> Any:
         """A profile as the version has it."""
         fields = {name: given(wire, name) for name in wire.__struct_fields__}
+        fields["chargingSchedule"] = _schedules(wire)
         return self.make("ChargingProfileType", **fields)
 
     def _wanted(self, request: Any) -> list[tuple[int, str, Any]]:
@@ -308,6 +321,12 @@ class Charging(Block):
         ]
         status = "Accepted" if self.remove(gone) else "Unknown"
         return self.make("ClearChargingProfileResponse", status=status)
+
+
+def _schedules(wire: Any) -> list[Any]:
+    """The schedules of a profile; of what it makes itself, 2.0 has one."""
+    found = wire.chargingSchedule
+    return found if isinstance(found, list) else [found]
 
 
 def _overlap(one: Profile, other: Profile) -> bool:

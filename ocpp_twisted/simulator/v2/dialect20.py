@@ -72,6 +72,11 @@ _RENAMED = {
 }
 
 _WORDS: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("ChargingNeedsType", "requestedEnergyTransfer"): {
+        "AC_single_phase": "AC_single_phase_core",
+        "AC_two_phase": "AC_three_phase_core",
+        "AC_three_phase": "AC_three_phase_core",
+    },
     ("GetBaseReportResponse", "status"): {"EmptyResultSet": "Rejected"},
     ("GetMonitoringReportResponse", "status"): {"EmptyResultSet": "Rejected"},
     ("GetReportResponse", "status"): {"EmptyResultSet": "Rejected"},

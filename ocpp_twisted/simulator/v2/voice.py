@@ -25,6 +25,7 @@ from ocpp_twisted.simulator.v2.diagnostics import Diagnostics
 from ocpp_twisted.simulator.v2.dialects import DIALECTS
 from ocpp_twisted.simulator.v2.displays import Displays
 from ocpp_twisted.simulator.v2.evse import Evse, Permit, Transaction
+from ocpp_twisted.simulator.v2.external import External
 from ocpp_twisted.simulator.v2.firmware import Firmware
 from ocpp_twisted.simulator.v2.hardware import hardware_variables
 from ocpp_twisted.simulator.v2.metering import Metering
@@ -82,6 +83,7 @@ class Voice2:
         self.transactions = Transactions(self)
         self.reservations = ReservationBlock(self)
         self.charging = _CHARGING.get(version, Charging)(self)
+        self.external = External(self)
         self.firmware = Firmware(self)
         self.diagnostics = Diagnostics(self)
         self.monitoring = Monitoring(self)
@@ -97,6 +99,7 @@ class Voice2:
             self.authorization,
             self.reservations,
             self.charging,
+            self.external,
             self.variables,
             self.security,
             self.firmware,
