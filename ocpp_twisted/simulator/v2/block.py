@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
@@ -31,6 +31,14 @@ class Block(ActionPlugin):
     """
 
     name = "block"
+    #: What it handles.
+    actions: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.actions = frozenset(
+            request.ACTION for _, request in cls._methods if not isinstance(request, tuple)
+        )
 
     def __init__(self, voice: Voice2) -> None:
         self.voice = voice

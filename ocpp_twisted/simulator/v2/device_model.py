@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 __all__ = ["READ_ONLY", "READ_WRITE", "WRITE_ONLY", "DeviceModel", "Key", "Variable"]
@@ -34,12 +35,17 @@ class Key(NamedTuple):
     @property
     def folded(self) -> Key:
         """To compare by."""
-        return Key(*(each.lower() if isinstance(each, str) else each for each in self))  # type: ignore[arg-type]
+        return _folded(self)
 
     @property
     def place(self) -> tuple[str, int | None, int | None, str | None]:
         """The component."""
         return self.component, self.evse, self.connector, self.component_instance
+
+
+@lru_cache(maxsize=4096)  # a fleet has the same ones over and over
+def _folded(key: Key) -> Key:
+    return Key(*(each.lower() if isinstance(each, str) else each for each in key))  # type: ignore[arg-type]
 
 
 @dataclass(slots=True, kw_only=True)

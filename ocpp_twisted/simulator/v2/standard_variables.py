@@ -7,6 +7,7 @@ Imports its neighbour `device_model`. Source: OCPP 2.0.1 and 2.1 part 2 appendic
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from ocpp_twisted.simulator.v2.device_model import READ_ONLY, READ_WRITE, WRITE_ONLY, Key, Variable
@@ -280,5 +281,10 @@ def variables_of_21() -> Iterator[Variable]:
 
 def _made(rows: Sequence[_Row]) -> Iterator[Variable]:
     for component, name, instance, kind, mutability, rest in rows:
-        key = Key(component, name, variable_instance=instance or None)
+        key = _key(component, name, instance)
         yield Variable(key=key, type=kind, mutability=mutability, **rest)
+
+
+@cache  # by the rows above
+def _key(component: str, name: str, instance: str) -> Key:
+    return Key(component, name, variable_instance=instance or None)

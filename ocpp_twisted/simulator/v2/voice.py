@@ -37,6 +37,7 @@ from ocpp_twisted.simulator.v2.resetting import Resetting
 from ocpp_twisted.simulator.v2.security import Security
 from ocpp_twisted.simulator.v2.standard_variables import station_variables, variables_of_21
 from ocpp_twisted.simulator.v2.streams import Streams
+from ocpp_twisted.simulator.v2.switchboard import Switchboard
 from ocpp_twisted.simulator.v2.tariffs import Tariffs
 from ocpp_twisted.simulator.v2.timers import Timers
 from ocpp_twisted.simulator.v2.transactions import Transactions
@@ -114,7 +115,7 @@ class Voice2:
             DER(self),
             Refused(self),
         ]
-        self.handlers: Sequence[IActionPlugin] = self.blocks
+        self.handlers: Sequence[IActionPlugin] = [Switchboard(self.blocks)]
         self.model.changed.append(self._variable_changed)
 
     # -- for the blocks -----------------------------------------------------------------------
