@@ -29,6 +29,7 @@ MODULES: dict[str, Any] = {"2.0": v20, "2.0.1": v201, "2.1": v21}
 class Central(ActionPlugin):
     """Accepts everything, and notes it.
 
+    :param boot: answers BootNotification; None for the network to do so.
     :ivar heard: (action, payload) of all that has come.
     :ivar answers: action to what makes the response of a request, if it is not that.
     :ivar online: the connections that there have been.
@@ -36,7 +37,8 @@ class Central(ActionPlugin):
 
     name = "central"
 
-    def __init__(self) -> None:
+    def __init__(self, boot: Callable[[Any], Any] | None = None) -> None:
+        self.boot = boot
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, Callable[[Any], Any]] = {}
         self.online: list[Any] = []
@@ -45,6 +47,8 @@ class Central(ActionPlugin):
         self.online.append(charge_point)
 
     def request_handler(self, version, action):
+        if action == "BootNotification" and self.boot is not None:
+            return lambda charge_point, request: self.boot(request)
         if action in ("BootNotification", "Heartbeat"):
             return None  # the network answers
         response = CATALOGUES[version].actions[action].response
@@ -84,7 +88,7 @@ class Case(SynchronousTestCase):
 
     def setUp(self):
         self.m = MODULES[self.version]
-        self.central = Central()
+        self.central = Central(getattr(self, "boot_status", None))
         self.network = Network(self.central)
         if self.begin is not None:
             self.network.clock.rightNow = self.begin.timestamp()

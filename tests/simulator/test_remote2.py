@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.simulator.case2 import Case, each
@@ -155,6 +156,38 @@ class Triggered:
         self.assertIn("BEGIN CERTIFICATE REQUEST", payload["csr"])
 
 
+class Pending:
+    def setUp(self):
+        self.status = "Accepted"
+        super().setUp()
+        self.status = "Pending"
+        self.ask("Reset", type="OnIdle")
+        self.run_for(5)
+        self.heard()
+
+    def boot_status(self, request: Any) -> Any:
+        now = datetime.fromtimestamp(self.network.clock.seconds(), UTC)
+        return self.m.BootNotificationResponse(currentTime=now, interval=1000, status=self.status)
+
+    def test_it_says_nothing_but_can_be_asked(self):
+        self.station.plug_in()
+        self.run_for(10)
+        self.assertEqual(self.heard(), [])
+        self.assertEqual(self.get("TxCtrlr", "EVConnectionTimeOut"), "60")
+        self.ask("GetBaseReport", requestId=1, reportBase="SummaryInventory")
+        self.run_for(1)
+        self.assertEqual(self.heard_actions(), ["NotifyReport"])
+
+    def test_it_boots_again_when_asked(self):
+        self.status = "Accepted"
+        answer = self.ask("TriggerMessage", requestedMessage="BootNotification")
+        self.assertEqual(answer["status"], "Accepted")
+        self.run_for(1)
+        boots = [f.text for f in self.network.frames if '"BootNotification",{"ch' in f.text]
+        self.assertIn('"reason":"Triggered"', boots[-1])
+        self.assertIn("StatusNotification", self.heard_actions())
+
+
 class TriggeredLater(Case):
     version = "2.1"
 
@@ -261,5 +294,6 @@ class Resumes(Case):
 
 globals().update(each(Control))
 globals().update(each(Triggered))
+globals().update(each(Pending))
 globals().update(each(Resets))
 globals().update(each(ResetsOfEvses, "2.0.1", "2.1"))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 
+from ocpp_twisted.charge_point import ClientTLS, Target
 from ocpp_twisted.simulator.v2.dialect import given
 from tests.certificates import Authority, pem
 from tests.simulator.case2 import each
@@ -89,6 +91,30 @@ class Certificates:
         self.assertEqual(self.signed(request, authority), "Accepted")
         self.run_for(1000)
         self.assertEqual(self.heard("SignCertificate", "SecurityEventNotification"), [])
+
+    def test_a_new_one_is_shown_at_once(self):
+        directory = Path(self.mktemp())
+        authority = Authority("A")
+        self.install(authority)
+        charge_point = self.station.charge_point
+        cert, key = authority.issue("CP1").write(directory / "old.pem")
+        charge_point.target = Target(
+            url="wss://central-system/CP1", tls=ClientTLS(cert=cert, key=key)
+        )
+        self.assertEqual(self.get("SecurityCtrlr", "SecurityProfile"), "3")
+        connections = len(self.central.online)
+        self.assertEqual(self.signed(self.sign(), authority), "Accepted")
+        self.assertEqual(len(self.central.online), connections + 1)
+        tls = charge_point.target.tls
+        shown = x509.load_pem_x509_certificate(tls.cert.read_bytes())
+        self.assertNotEqual(tls.cert, cert)
+        self.assertEqual(shown.issuer.rfc4514_string(), "CN=A")
+        self.assertEqual(tls.ca.read_bytes(), pem(authority.certificate))
+        self.network.result(self.station.stop())
+        self.assertFalse(tls.cert.exists())
+        self.station.start()  # with power the files are there again
+        self.run_for(1)
+        self.assertTrue(charge_point.target.tls.cert.exists())
 
     def test_by_somebody_unknown(self):
         self.install(Authority("A"))

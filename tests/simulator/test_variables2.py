@@ -186,6 +186,14 @@ class GetAndSet:
         self.assertEqual(charge_point.backoff.wait_minimum, 3)
         self.assertEqual((charge_point.retries.attempts, charge_point.retries.interval), (9, 4))
 
+    def test_the_ping_interval_counts_from_the_next_start_on(self):
+        status = self.set("OCPPCommCtrlr", "WebSocketPingInterval", "20")
+        self.assertEqual(status, "RebootRequired")
+        self.assertIsNone(self.station.charge_point.target.ping_interval)
+        self.ask("Reset", type="OnIdle")
+        self.run_for(5)
+        self.assertEqual(self.station.charge_point.target.ping_interval, 20)
+
     def test_boot_tells_the_heartbeat_interval(self):
         self.assertEqual(self.get("OCPPCommCtrlr", "HeartbeatInterval"), "300")
 

@@ -6,6 +6,7 @@ Imports charge points, the station and its neighbours.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -192,6 +193,7 @@ class Voice2:
     def boot(self) -> Request[Any]:
         """See `Voice`."""
         hardware, make = self.station.hardware, self.dialect.make
+        self.security.before_boot()
         reason, self._boot_reason = self._boot_reason, "PowerUp"
         station = make(
             "ChargingStationType",
@@ -264,7 +266,11 @@ class Voice2:
     def _communication(self, name: str) -> None:
         charge_point, integer = self.station.charge_point, self.model.integer
         component = "OCPPCommCtrlr"
-        if name == "HeartbeatInterval":
+        if name == "WebSocketPingInterval":
+            charge_point.target = replace(
+                charge_point.target, ping_interval=integer(component, name)
+            )
+        elif name == "HeartbeatInterval":
             charge_point.heartbeat_interval = integer(component, name)
         elif name.startswith("RetryBackOff"):
             charge_point.backoff = Backoff(
