@@ -65,6 +65,16 @@ class Tariffs(Case21):
         self.run_for(1)
         self.assertEqual(self.assigned(), [("DefaultTariff", "T1", [1, 2])])
 
+    def test_a_driver_has_his_own(self):
+        self.ask("SetDefaultTariff", evseId=0, tariff=self.tariff("T1"))
+        self.central.answers["Authorize"] = lambda request: self.m.AuthorizeResponse(
+            idTokenInfo=self.m.IdTokenInfoType(status="Accepted"), tariff=self.tariff("D")
+        )
+        self.charge()
+        event, *_ = self.heard("TransactionEvent")
+        self.assertEqual(event["transactionInfo"]["tariffId"], "D")
+        self.assertIn(("DriverTariff", "D", [1]), self.assigned())
+
     def clear(self, **which: Any) -> list[tuple[str | None, str]]:
         results = self.ask("ClearTariffs", **which)["clearTariffsResult"]
         return [(each.get("tariffId"), each["status"]) for each in results]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.simulator.case2 import each
+from tests.simulator.case2 import Case, each
 
 
 class Tokens:
@@ -197,6 +197,18 @@ class Tokens:
         self.set("LocalAuthListCtrlr", "Enabled", "false")
         self.assertEqual(self.send_list(2, "Full", A="Accepted"), "Failed")
         self.assertEqual(self.list_version(), 0)
+
+
+class Places(Case):
+    def test_a_token_for_some_evses(self):
+        self.central.answers["Authorize"] = lambda request: self.m.AuthorizeResponse(
+            idTokenInfo=self.m.IdTokenInfoType(status="Accepted", evseId=[2])
+        )
+        for number in (1, 2):
+            self.station.plug_in(number)
+            self.station.present("AA", number)
+            self.run_for(1)
+        self.assertEqual([outlet.flow > 0 for outlet in self.station.outlets], [False, True])
 
 
 globals().update(each(Tokens))

@@ -178,6 +178,36 @@ class Pending:
         self.run_for(1)
         self.assertEqual(self.heard_actions(), ["NotifyReport"])
 
+    def test_nobody_charges(self):
+        self.set("TxCtrlr", "TxStartPoint", "EVConnected")
+        self.set("AuthCtrlr", "OfflineTxForUnknownIdEnabled", "true")
+        self.station.plug_in()
+        self.station.present("AA")
+        self.run_for(1)
+        self.assertEqual(self.station.outlets[0].flow, 0)
+        # Our central system would not send it.
+        (handlers,) = self.voice.handlers
+        handler = handlers.request_handler(self.version, "RequestStartTransaction")
+        start = self.m.RequestStartTransactionRequest(
+            idToken=self.token(), remoteStartId=1, evseId=1
+        )
+        self.assertEqual(handler(None, start).status, "Rejected")
+        self.status = "Accepted"
+        self.ask("TriggerMessage", requestedMessage="BootNotification")
+        self.run_for(1)
+        (event,) = self.heard("TransactionEvent")
+        self.assertEqual(
+            (event["eventType"], event["triggerReason"]), ("Started", "CablePluggedIn")
+        )
+
+    def test_unless_they_may(self):
+        self.set("TxCtrlr", "TxBeforeAcceptedEnabled", "true")
+        self.set("AuthCtrlr", "OfflineTxForUnknownIdEnabled", "true")
+        self.station.plug_in()
+        self.station.present("AA")
+        self.run_for(1)
+        self.assertGreater(self.station.outlets[0].flow, 0)
+
     def test_it_boots_again_when_asked(self):
         self.status = "Accepted"
         answer = self.ask("TriggerMessage", requestedMessage="BootNotification")

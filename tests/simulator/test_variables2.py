@@ -42,7 +42,7 @@ OCPPCommCtrlr NetworkConfigurationPriority - ReadWrite SequenceList
 OCPPCommCtrlr NetworkProfileConnectionAttempts - ReadWrite integer
 OCPPCommCtrlr OfflineThreshold - ReadWrite integer
 OCPPCommCtrlr ResetRetries - ReadWrite integer
-OCPPCommCtrlr UnlockOnEVSideDisconnect - ReadOnly boolean
+OCPPCommCtrlr UnlockOnEVSideDisconnect - ReadWrite boolean
 SampledDataCtrlr TxEndedInterval - ReadWrite integer
 SampledDataCtrlr TxEndedMeasurands - ReadWrite MemberList
 SampledDataCtrlr TxStartedMeasurands - ReadWrite MemberList
@@ -289,7 +289,7 @@ class WholeComponents(Case):
         self.run_for(5)
         (report,) = self.heard("NotifyReport")
         names = {entry["component"]["name"] for entry in report["reportData"]}
-        self.assertEqual((names, len(report["reportData"])), ({"TxCtrlr"}, 6))
+        self.assertEqual((names, len(report["reportData"])), ({"TxCtrlr"}, 7))
 
     def test_why_it_is_rejected(self):
         data = self.m.SetVariableDataType(

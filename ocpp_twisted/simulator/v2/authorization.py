@@ -62,12 +62,14 @@ class Authorization(Block):
 
     def _start(self, token: Any, evse: Evse) -> None:
         def decided(standing: Standing) -> None:
+            here = given(standing.info, "evseId")
+            may = standing.accepted and (here is None or evse.number in here)
             master = self._is_master(standing)
-            if standing.accepted and not master and evse.permit is None and self.may_use(evse):
+            if may and not master and evse.permit is None and self.may_use(evse):
                 group = str(standing.group or "")
                 self.voice.admit(evse, Permit(token, group), token_key(token))
 
-        if not self.voice.availability.operative(evse):
+        if not self.voice.availability.operative(evse) or not self.voice.may_charge:
             return
         if not self.model.boolean("AuthCtrlr", "Enabled"):
             decided(_ACCEPTED)
@@ -136,6 +138,7 @@ class Authorization(Block):
         if response is None:  # no answer: as if offline
             return self._offline(known)
         self.learn(token, response.idTokenInfo)
+        self.voice.tariffs.learn(token_key(token), given(response, "tariff"))
         return self._standing(response.idTokenInfo)
 
     def _standing(self, info: Any) -> Standing:

@@ -70,7 +70,8 @@ class DER(Block):
         field = _FIELDS.get(request.controlType, "curve")
         value = given(request, field)
         others = [name for name in _REPORTED if name != field and given(request, name) is not None]
-        if value is None or others or len(self._controls) >= _MOST:
+        full = len(self._controls) >= _MOST and request.controlId not in self._controls
+        if value is None or others or full:
             return self.make(
                 "SetDERControlResponse",
                 status="Rejected",

@@ -20,6 +20,7 @@ __all__ = ["Firmware"]
 #: The steps of a publication, and the seconds between them.
 _PUBLISHING = ("Downloading", "Downloaded", "ChecksumVerified", "Published")
 _STEP = 5.0
+_MOST_PUBLISHED = 20
 #: Security events that a step causes.
 _EVENTS = {"InvalidSignature": "InvalidFirmwareSignature", "Installed": "FirmwareUpdated"}
 
@@ -142,7 +143,8 @@ class Firmware(Block):
     @on(*every("PublishFirmware"))
     def publish_firmware(self, link: Any, request: Any) -> Any:
         """See OCPP; one at a time."""
-        status = "Rejected" if self._publishing is not None else "Accepted"
+        busy = self._publishing is not None or len(self._published) >= _MOST_PUBLISHED
+        status = "Rejected" if busy else "Accepted"
         return self.make("PublishFirmwareResponse", status=status)
 
     @after(*every("PublishFirmware"))

@@ -69,6 +69,8 @@ class Remote(Block):
     def _choose(self, request: Any) -> tuple[Evse | None, str | None]:
         """The EVSE that is meant, or a reason code."""
         number = given(request, "evseId")
+        if not self.voice.may_charge:
+            return None, "CSNotAccepted"
         if number is not None and not 1 <= number <= len(self.voice.evses):
             return None, "UnknownEvse"
         wanted = self.voice.evses if number is None else [self.voice.evse(number)]

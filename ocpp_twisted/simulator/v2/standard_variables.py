@@ -169,7 +169,7 @@ _ROWS: Sequence[_Row] = (
     ("OCPPCommCtrlr", "RetryBackOffRandomRange", "", "integer", RW, _seconds(10)),
     ("OCPPCommCtrlr", "RetryBackOffRepeatTimes", "", "integer", RW, _number(5, 0, 20)),
     ("OCPPCommCtrlr", "RetryBackOffWaitMinimum", "", "integer", RW, _seconds(5, 1)),
-    ("OCPPCommCtrlr", "UnlockOnEVSideDisconnect", "", "boolean", RO, _FALSE),
+    ("OCPPCommCtrlr", "UnlockOnEVSideDisconnect", "", "boolean", RW, _TRUE),
     (
         "OCPPCommCtrlr",
         "WebSocketPingInterval",
@@ -237,6 +237,7 @@ _ROWS: Sequence[_Row] = (
     ("TxCtrlr", "MaxEnergyOnInvalidId", "", "integer", RW, {"value": "0", "unit": "Wh"}),
     ("TxCtrlr", "StopTxOnEVSideDisconnect", "", "boolean", RW, _TRUE),
     ("TxCtrlr", "StopTxOnInvalidId", "", "boolean", RW, _TRUE),
+    ("TxCtrlr", "TxBeforeAcceptedEnabled", "", "boolean", RW, _FALSE),
     (
         "TxCtrlr",
         "TxStartPoint",

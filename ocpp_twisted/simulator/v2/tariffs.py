@@ -6,14 +6,18 @@ kept and told of; costs are not computed.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 from ocpp_twisted.plugin import after, on
+from ocpp_twisted.simulator.v2.authorization import token_key
 from ocpp_twisted.simulator.v2.block import Block
 from ocpp_twisted.simulator.v2.dialect import every, given
-from ocpp_twisted.simulator.v2.evse import Evse
+from ocpp_twisted.simulator.v2.evse import Evse, Transaction
 
 __all__ = ["Tariffs"]
+
+_MOST_DRIVERS = 1_000
 
 
 class Tariffs(Block):
@@ -25,12 +29,29 @@ class Tariffs(Block):
         super().__init__(voice)
         self._defaults: dict[int, Any] = {}
         self._drivers: dict[str, Any] = {}
+        self._of_tokens: dict[Hashable, Any] = {}
 
     def of(self, evse: Evse) -> Any:
         """The default tariff of an EVSE; None if there is none."""
         tariff = self._defaults.get(evse.number)
         begins = given(tariff, "validFrom")
         return None if begins is not None and begins > self.now() else tariff
+
+    def learn(self, token: Hashable, tariff: Any) -> None:
+        """The central system has told a driver's own tariff with his authorization (I08)."""
+        self._of_tokens.pop(token, None)
+        if tariff is not None:
+            self._of_tokens[token] = tariff
+            if len(self._of_tokens) > _MOST_DRIVERS:
+                del self._of_tokens[next(iter(self._of_tokens))]
+
+    def apply(self, transaction: Transaction) -> None:
+        """A driver's own tariff counts for his transaction."""
+        token = transaction.token
+        tariff = None if token is None else self._of_tokens.get(token_key(token))
+        if tariff is not None:
+            transaction.tariff = tariff.tariffId
+            self._drivers[transaction.id] = tariff
 
     def transaction_ended(self, transaction: str) -> None:
         """A tariff for a transaction ends with it."""

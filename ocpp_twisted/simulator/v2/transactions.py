@@ -39,6 +39,8 @@ class Transactions(Block):
         self._busy: set[Evse] = set()
         self._dirty: set[Evse] = set()
         self._plugged: set[Evse] = set()
+        #: Where a transaction would have begun before BootNotification was accepted.
+        self._too_early: set[Evse] = set()
         self._waiting: list[Deferred[None]] = []
         self._lost_power_at: float | None = None
 
@@ -108,6 +110,10 @@ class Transactions(Block):
 
     def started(self) -> None:
         """See `Block`; a transaction that was cut off ends, or goes on (2.1, TxCtrlr)."""
+        early, self._too_early = self._too_early, set()
+        for evse in early:
+            if evse.transaction is None and evse.points & self._start_points():
+                self._begin(evse, "CablePluggedIn")
         if self._lost_power_at is None:
             return
         gone, self._lost_power_at = self.station.clock.seconds() - self._lost_power_at, None
@@ -199,13 +205,22 @@ class Transactions(Block):
         self._count_charging(evse)
         transaction = evse.transaction
         if transaction is None:
-            if (points - was) & set(self.model.members("TxCtrlr", "TxStartPoint")):
-                self._begin(evse, trigger)
+            if (points - was) & self._start_points():
+                self._begin_if_it_may(evse, trigger)
         elif (was - points) & set(self.model.members("TxCtrlr", "TxStopPoint")):
             evse.state = state
             self._end(evse, trigger, token)
         elif not quiet and (not changes or state != before):
             self.tell(evse, trigger, token=token)
+
+    def _start_points(self) -> set[str]:
+        return set(self.model.members("TxCtrlr", "TxStartPoint"))
+
+    def _begin_if_it_may(self, evse: Evse, trigger: str) -> None:
+        if self.voice.may_charge:
+            self._begin(evse, trigger)
+        else:
+            self._too_early.add(evse)
 
     def _count_charging(self, evse: Evse) -> None:
         transaction, now = evse.transaction, self.station.clock.seconds()
@@ -293,6 +308,7 @@ class Transactions(Block):
         if permit is not None and not permit.told:
             permit.told = True
             token, transaction.token, transaction.group = permit.token, permit.token, permit.group
+            self.voice.tariffs.apply(transaction)
             transaction.remote_start_id = permit.remote_start_id
             reservation = permit.reservation
             if permit.trigger == "RemoteStart":

@@ -13,6 +13,7 @@ from typing import Any
 from ocpp_twisted.charge_point import Backoff, Retries
 from ocpp_twisted.interfaces import IActionPlugin
 from ocpp_twisted.ocppj.message import Request
+from ocpp_twisted.registration import Status
 from ocpp_twisted.simulator.physical import Outlet
 from ocpp_twisted.simulator.station import Station
 from ocpp_twisted.simulator.v2.authorization import Authorization
@@ -181,6 +182,12 @@ class Voice2:
         self._power_off()
         self.model.restarted()
         self.station.restart()
+
+    @property
+    def may_charge(self) -> bool:
+        """Whether BootNotification has been accepted, or nobody has to wait for that (B02)."""
+        accepted = self.station.charge_point.registration is Status.ACCEPTED
+        return accepted or self.model.boolean("TxCtrlr", "TxBeforeAcceptedEnabled")
 
     @property
     def resumption_timeout(self) -> int:
