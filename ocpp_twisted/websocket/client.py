@@ -162,6 +162,14 @@ class OCPPClientProtocol(MessageTransport, WebSocketClientProtocol):
             late = self.wasOpenHandshakeTimeout
             self._fail("it does not answer the handshake in time" if late else "it hangs up")
 
+    def ping(self) -> None:
+        """Ask for a sign of life, unless it could not be heard: nothing is read now.
+
+        So a socket that a simulator leaves half-open is silent, as a real one would be.
+        """
+        if not self._receiving_is_paused:
+            super().ping()
+
     def tls_failed(self, why: object) -> None:
         """TLS has not come so far as to carry anything."""
         self._fail(why_tls_broke(why) if isinstance(why, SSL.Error) else f"TLS: {why}")
