@@ -39,10 +39,10 @@ FAULTS: Mapping[str, _Known] = {
         {"share": 1.0, "way": ""},
     ),
     "half-open": _Known(
-        "`after` seconds after it was opened a connection goes dead, and one that is open already "
+        "`alive` seconds after it was opened a connection goes dead, and one that is open already "
         "at once: nothing is read or written any more, and the socket stays. `seconds` later the "
         "charge point notices and connects anew; 0 for never.",
-        {"after": 30.0, "seconds": 30.0},
+        {"alive": 30.0, "seconds": 30.0},
     ),
     "reconnect-loop": _Known(
         "A connection is closed after `seconds`, and another one opened at once.",
@@ -59,14 +59,14 @@ class Fault:
     :ivar name: one of `FAULTS`.
     :ivar share: of the messages that it concerns, from 0 to 1.
     :ivar seconds: see `FAULTS`.
-    :ivar after: see `FAULTS`.
+    :ivar alive: see `FAULTS`.
     :ivar way: one of `SPOILING`, or empty.
     """
 
     name: str
     share: float = 1.0
     seconds: float = 0.0
-    after: float = 0.0
+    alive: float = 0.0
     way: str = ""
 
     @classmethod
@@ -94,7 +94,7 @@ class Fault:
         return " ".join([self.name, *(each for each in parameters if not each.endswith("="))])
 
     def _check(self) -> None:
-        for parameter in ("share", "seconds", "after"):
+        for parameter in ("share", "seconds", "alive"):
             number = getattr(self, parameter)
             known = isinstance(number, int | float) and not isinstance(number, bool)
             if not known or not 0 <= number < inf:

@@ -161,7 +161,7 @@ class _Carrier:
         self._receiver = receiver
         faults = self._modem.faults
         if (fault := faults.get("half-open")) is not None:
-            self._later(fault.after, self._die)
+            self._later(fault.alive, self._die)
         if "reconnect-loop" in faults:
             self.switched_on(faults["reconnect-loop"])
 

@@ -95,7 +95,7 @@ class OffSpecTests(FleetCase):
 class ConnectionTests(FleetCase):
     async def test_half_open_and_back(self) -> None:
         """The newest connection wins, and the old socket is closed though nobody reads from it."""
-        self.all_have("half-open", after=3600, seconds=0.6)
+        self.all_have("half-open", alive=3600, seconds=0.6)
         self.assertEqual(await self.outcomes(), {CallTimedOut})
         await self.others_are_served()
         await until(lambda: not self.charge_points["BAD0"].connected, reactor)

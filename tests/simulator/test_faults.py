@@ -21,7 +21,7 @@ class FaultTests(SynchronousTestCase):
         for name in FAULTS:
             self.assertEqual(Fault.of(name).name, name)
         self.assertEqual(Fault.of("answer-late").seconds, 60)
-        self.assertEqual(Fault.of("half-open").after, 30)
+        self.assertEqual(Fault.of("half-open").alive, 30)
 
     def test_as_people_write_it(self) -> None:
         fault = fault_of_words(["answer-late", "seconds=20", "share=0.5"])
@@ -30,7 +30,7 @@ class FaultTests(SynchronousTestCase):
 
     def test_as_people_read_it(self) -> None:
         self.assertEqual(str(Fault.of("off-spec")), "off-spec share=1.0")
-        self.assertEqual(str(Fault.of("half-open")), "half-open after=30.0 seconds=30.0")
+        self.assertEqual(str(Fault.of("half-open")), "half-open alive=30.0 seconds=30.0")
 
     def test_what_is_wrong_is_said(self) -> None:
         for words, said in (

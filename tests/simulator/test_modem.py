@@ -244,7 +244,7 @@ class ConnectionTests(ModemTestCase):
 
     def test_half_open(self) -> None:
         """The central system talks to nobody; the charge point notices, and its new socket wins."""
-        self.has("half-open", after=3600, seconds=40)
+        self.has("half-open", alive=3600, seconds=40)
         self.assertRaises(CallTimedOut, self.asks)
         self.assertTrue(self.charge_point.connected)
         self.network.run(16)
@@ -262,7 +262,7 @@ class ConnectionTests(ModemTestCase):
         self.assertEqual(self.asks().status, "Accepted")
 
     def test_each_connection_after_a_while(self) -> None:
-        self.has("half-open", after=100, seconds=10)
+        self.has("half-open", alive=100, seconds=10)
         self.network.run(1000)
         self.assertEqual(self.online(), 10)  # every 115 seconds
 
@@ -285,7 +285,7 @@ class ConnectionTests(ModemTestCase):
         self.assertEqual(len(self.comings.heard), 2)
 
     def test_dead_sockets_are_bounded(self) -> None:
-        self.has("half-open", after=0, seconds=1)
+        self.has("half-open", alive=0, seconds=1)
         self.network.run(100)
         self.assertGreater(self.online(), 10)
         self.assertLessEqual(len(self.modem._carriers), 5)
