@@ -45,7 +45,7 @@ class Vehicle:
     @property
     def state_of_charge(self) -> float:
         """Percent."""
-        return 100.0 * self.charge / self.capacity
+        return 100.0 * self.charge / self.capacity if self.capacity else 100.0
 
 
 class Outlet:
@@ -91,7 +91,8 @@ class Outlet:
 
     @property
     def vehicle(self) -> Vehicle | None:
-        """The car that is plugged in."""
+        """The car that is plugged in, with what is in its battery by now."""
+        self._count()
         return self._vehicle
 
     @property
