@@ -33,7 +33,7 @@ from ocpp_twisted.errors import (
     NotConnected,
 )
 from ocpp_twisted.identity import Identity
-from ocpp_twisted.interfaces import IActionPlugin, IMessageTransport
+from ocpp_twisted.interfaces import IActionPlugin, IMessageTransport, IObserver
 from ocpp_twisted.ocppj.catalogue import Catalogue
 from ocpp_twisted.ocppj.message import Request, ResponseT_co, Send
 from ocpp_twisted.ocppj.session import Session
@@ -64,6 +64,8 @@ class ChargePoint:
     :param dialer: opens its connections; many charge points can share one.
     :param deadlines: looks after the times of its calls; many charge points can share one.
     :param random: for the waiting times; give a seeded one to have them repeated.
+    :param observer: is told what becomes of calls and messages, of many charge points if you like;
+        handlers are not measured.
     :raises ConfigurationError: if `target`, `boots` or `handlers` cannot be used.
     :ivar id: its id, as in the URL.
     :ivar boots: as above; may be replaced at any time by others of the same versions.
@@ -79,11 +81,13 @@ class ChargePoint:
         dialer: Connects | None = None,
         deadlines: Deadlines | None = None,
         random: Random | None = None,
+        observer: IObserver | None = None,
     ) -> None:
         self._options = options = options if options is not None else ChargePointOptions()
         target = target if isinstance(target, Target) else Target(url=target)
         self._clock: IReactorTime = reactor
         self._handlers = tuple(handlers)
+        self._observer = observer
         self._deadlines = deadlines if deadlines is not None else Deadlines(reactor)
         self.id = target.id
         self.boots = tuple(boots)
@@ -317,6 +321,7 @@ class ChargePoint:
             self._line.ended,  # type: ignore[arg-type] # it is called with the link itself
             limits,
             self._remembered,
+            self._observer,
         )
         link.charge_point = self
         self._admit(link)

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from ocpp_twisted.charge_point import ChargePoint, ChargePointOptions, Connects, State, Target
 from ocpp_twisted.deadlines import Deadlines
-from ocpp_twisted.interfaces import IActionPlugin
+from ocpp_twisted.interfaces import IActionPlugin, IObserver
 from ocpp_twisted.ocppj.message import Request
 from ocpp_twisted.plugin import ActionPlugin
 from ocpp_twisted.simulator.physical import Outlet, Vehicle
@@ -84,6 +84,7 @@ class Station:
 
     :param voice: makes the voice of this station.
     :param random: of this station alone, so that it does the same again.
+    :param observer: is told what becomes of its calls; see `ChargePoint`.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Station:
         dialer: Connects | None = None,
         deadlines: Deadlines | None = None,
         random: Random | None = None,
+        observer: IObserver | None = None,
     ) -> None:
         self.id = target.id
         self.clock = reactor
@@ -116,6 +118,7 @@ class Station:
             dialer,
             deadlines,
             self.random,
+            observer,
         )
 
     # -- its life -----------------------------------------------------------------------------
