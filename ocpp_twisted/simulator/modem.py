@@ -14,11 +14,11 @@ from types import MappingProxyType
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from zope.interface import implementer
 
 from ocpp_twisted.charge_point import Connects, Link, Target
 from ocpp_twisted.errors import CannotConnect
 from ocpp_twisted.interfaces import IMessageReceiver, IMessageTransport
+from ocpp_twisted.recording.between import Between
 from ocpp_twisted.simulator.faults import Fault
 from ocpp_twisted.simulator.spoiling import spoiled
 
@@ -137,14 +137,14 @@ class Modem:
         return [carrier for carrier in self._carriers if not carrier.abandoned]
 
 
-@implementer(IMessageTransport, IMessageReceiver)
-class _Carrier:
-    """One connection: to the charge point it is the transport, to the transport its receiver."""
+class _Carrier(Between):
+    """One connection."""
 
     def __init__(self, modem: Modem, transport: IMessageTransport) -> None:
+        super().__init__(transport)
         self._modem = modem
-        self._transport = transport
-        self._receiver: IMessageReceiver | None = None
+        #: The charge point has heard of its end.
+        self._ended = False
         #: Nothing is read or written any more.
         self._dead = False
         #: ... and the charge point has turned away from it.
@@ -158,7 +158,7 @@ class _Carrier:
 
     def begin(self, receiver: IMessageReceiver) -> None:
         """The connection is open."""
-        self._receiver = receiver
+        self.receiver = receiver
         faults = self._modem.faults
         if (fault := faults.get("half-open")) is not None:
             self._later(fault.alive, self._die)
@@ -178,18 +178,6 @@ class _Carrier:
             self.bury()
 
     # -- IMessageTransport, for the charge point ----------------------------------------------
-
-    @property
-    def peer(self) -> str:
-        """See `IMessageTransport`."""
-        peer: str = self._transport.peer
-        return peer
-
-    @property
-    def security_profile(self) -> int:
-        """See `IMessageTransport`."""
-        profile: int = self._transport.security_profile
-        return profile
 
     def send_message(self, data: bytes) -> None:
         """See `IMessageTransport`."""
@@ -221,14 +209,14 @@ class _Carrier:
             return
         if self._modem.listener is not None:
             self._modem.listener(True, data)
-        self._transport.send_message(data)
+        self.transport.send_message(data)
 
     def close(self, code: int, reason: str) -> None:
         """See `IMessageTransport`: what is dead is left as it is."""
         if self._dead:
             self._later(0, self._abandon)
         else:
-            self._transport.close(code, reason)
+            self.transport.close(code, reason)
 
     def pause_receiving(self) -> None:
         """See `IMessageTransport`."""
@@ -242,11 +230,6 @@ class _Carrier:
 
     # -- IMessageReceiver, for the transport --------------------------------------------------
 
-    @property
-    def registered(self) -> bool:
-        """See `IMessageReceiver`."""
-        return self._receiver is not None and bool(self._receiver.registered)
-
     def receive(self, data: bytes) -> None:
         """See `IMessageReceiver`."""
         if self._dead:
@@ -258,8 +241,8 @@ class _Carrier:
 
     def closing(self) -> None:
         """See `IMessageReceiver`."""
-        if self._receiver is not None:
-            self._receiver.closing()
+        if not self._ended:
+            self.receiver.closing()
 
     def lost(self, reason: str) -> None:
         """See `IMessageReceiver`."""
@@ -273,13 +256,13 @@ class _Carrier:
     # -- what goes wrong ----------------------------------------------------------------------
 
     def _take(self, data: bytes) -> None:
-        if self._receiver is None:
+        if self._ended:
             return
         if self._modem.listener is not None:
             self._modem.listener(False, data)
-        self._receiver.receive(data)
+        self.receiver.receive(data)
         fault = self._modem.strikes("slow-reading")
-        if fault is not None and self._receiver is not None:
+        if fault is not None and not self._ended:
             self._pausing = self._later(fault.seconds, self._read_on)
             self._pace()
 
@@ -308,13 +291,12 @@ class _Carrier:
 
     def bury(self) -> None:
         """End a dead socket in earnest."""
-        self._transport.close(1001, "it was half-open")
+        self.transport.close(1001, "it was half-open")
 
     def _connect_anew(self) -> None:
-        receiver = self._receiver
-        if "reconnect-loop" in self._modem.faults and receiver is not None:
-            if isinstance(receiver, Link):
-                receiver.charge_point.reconnect()
+        if "reconnect-loop" in self._modem.faults and not self._ended:
+            if isinstance(self.receiver, Link):
+                self.receiver.charge_point.reconnect()
             else:
                 self.close(1001, "it connects anew")
 
@@ -326,18 +308,18 @@ class _Carrier:
     # -----------------------------------------------------------------------------------------
 
     def _end(self, reason: str) -> None:
-        receiver, self._receiver = self._receiver, None
-        if receiver is not None:
-            receiver.lost(reason)
+        if not self._ended:
+            self._ended = True
+            self.receiver.lost(reason)
 
     def _pace(self) -> None:
         wanted = self._dead or self._receiving_is_paused or self._pausing is not None
         if wanted != self._is_paused:
             self._is_paused = wanted
             if wanted:
-                self._transport.pause_receiving()
+                self.transport.pause_receiving()
             else:
-                self._transport.resume_receiving()
+                self.transport.resume_receiving()
 
     def _later(self, seconds: float, do: Callable[..., None], *arguments: bytes) -> IDelayedCall:
         def due() -> None:
