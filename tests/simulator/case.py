@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocpp_twisted import v16
@@ -23,6 +24,7 @@ class Tags(ActionPlugin):
     """Knows RED and GREEN.
 
     :ivar asked: the tags that were asked for.
+    :ivar silent: whether meter values have no answer.
     """
 
     name = "tags"
@@ -30,6 +32,7 @@ class Tags(ActionPlugin):
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.coming: list[str] = []
+        self.silent = False
 
     @on(v16.AuthorizeRequest)
     def authorize(self, charge_point: Any, request: Any) -> v16.AuthorizeResponse:
@@ -37,6 +40,10 @@ class Tags(ActionPlugin):
         known = request.idTag in ("RED", "GREEN")
         status = v16.AuthorizationStatus.Accepted if known else v16.AuthorizationStatus.Invalid
         return v16.AuthorizeResponse(idTagInfo=v16.IdTagInfo(status=status))
+
+    @on(v16.MeterValuesRequest)
+    def meter_values(self, charge_point: Any, request: Any) -> Any:
+        return Deferred() if self.silent else v16.MeterValuesResponse()
 
     def charge_point_online(self, charge_point: Any) -> None:
         self.coming.append(charge_point.id)
