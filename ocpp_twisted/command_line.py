@@ -24,10 +24,10 @@ from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.logs import LogOptions, under_twistd
 from ocpp_twisted.options import OPTIONS, Option
 
-__all__ = ["Options", "taker"]
+__all__ = ["Options", "install_reactor", "taker"]
 
 
-def _install_reactor() -> None:
+def install_reactor() -> None:
     """Take our own reactor, unless twistd was told which (it has installed that one then)."""
     if "twisted.internet.reactor" not in sys.modules and hasattr(select, "epoll"):
         from ocpp_twisted import epoll_reactor
@@ -68,7 +68,7 @@ class Options(usage.Options, AuthOptionMixin):
         """Parse the command line; what is wrong with it ends the program with one sentence."""
         look_in(Path.cwd())
         if self.parent is not None:
-            _install_reactor()
+            install_reactor()
         try:
             super().parseOptions(options)
         except (usage.UsageError, ConfigurationError) as error:

@@ -30,7 +30,7 @@ from ocpp_twisted.security.binding import Binding
 from ocpp_twisted.security.handshake import SecurityProfile
 from ocpp_twisted.security.proxies import network
 
-__all__ = ["OPTIONS", "RECORDS", "Option", "endpoint_description"]
+__all__ = ["OPTIONS", "RECORDS", "Option", "endpoint_description", "one_of", "whole"]
 
 
 #: See `Option.plugin`.
@@ -169,7 +169,9 @@ def _seconds_not_0(text: str) -> float:
     return seconds
 
 
-def _whole(what: str, least: int = 1) -> Callable[[str], int]:
+def whole(what: str, least: int = 1) -> Callable[[str], int]:
+    """A check for a number of something."""
+
     def check(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
             raise ValueError(f"{text!r} is not a number of {what}, {least} or more")
@@ -182,7 +184,9 @@ def _quirks(text: str) -> Quirks | Path:
     return BUILT_IN[text] if text in BUILT_IN else Path(text)
 
 
-def _one_of(*words: str) -> Callable[[str], str]:
+def one_of(*words: str) -> Callable[[str], str]:
+    """A check for one of these words."""
+
     def check(text: str) -> str:
         if text not in words:
             raise ValueError(f"{text!r} is not one of: {', '.join(words)}")
@@ -191,7 +195,7 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return check
 
 
-_days = _whole("days", 0)
+_days = whole("days", 0)
 
 
 def _responder(text: str) -> str:
@@ -200,7 +204,7 @@ def _responder(text: str) -> str:
     return text
 
 
-_whole_seconds, _bytes, _files = _whole("whole seconds"), _whole("bytes", 1024), _whole("files")
+_whole_seconds, _bytes, _files = whole("whole seconds"), whole("bytes", 1024), whole("files")
 _PORT, _NUMBER, _FLAG = (int, str), (int, float), (bool,)
 
 #: The options by their names, as they stand behind ``--`` and in the file.
@@ -356,7 +360,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "interval-spread": Option(
             help="Percent, up to 50, by which the interval differs between charge points, so that "
             "those that boot together do not come together ever after.",
-            check=_whole("percent", 0),
+            check=whole("percent", 0),
             types=_NUMBER,
             default="0",
             plugin=(RECORDS, "interval_spread"),
@@ -384,20 +388,20 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         ),
         "authorize": Option(
             help="Which tags may charge: those that are known, or also all others (open).",
-            check=_one_of("known", "open"),
+            check=one_of("known", "open"),
             default="known",
             plugin=(RECORDS, "authorize"),
         ),
         "charge-points": Option(
             help="Which charge points may connect: any, or those that are known.",
-            check=_one_of("any", "known"),
+            check=one_of("any", "known"),
             default="any",
             plugin=(RECORDS, "charge_points"),
         ),
         "certificate-authority": Option(
             help="Who signs charge points' certificates: none, or local, with --ca-cert and "
             "--ca-key (docs/local.md).",
-            check=_one_of("none", "local"),
+            check=one_of("none", "local"),
             default="none",
             plugin=(RECORDS, "certificate_authority"),
         ),
@@ -418,7 +422,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         ),
         "ca-days": Option(
             help="Days that charge points' certificates are good.",
-            check=_whole("days"),
+            check=whole("days"),
             types=_NUMBER,
             default="365",
             plugin=(RECORDS, "ca_days"),
@@ -500,7 +504,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "nats-limit": Option(
             help="How many messages of charge points may wait for workers at a gateway, or be "
             "worked on by a worker.",
-            check=_whole("messages"),
+            check=whole("messages"),
             types=_NUMBER,
             default="10000",
             plugin=("nats", "limit"),
@@ -508,7 +512,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "nats-replicas": Option(
             help="On how many servers of a NATS cluster it is kept which gateway holds which "
             "charge point.",
-            check=_whole("servers"),
+            check=whole("servers"),
             types=_NUMBER,
             default="1",
             plugin=("nats", "replicas"),
@@ -581,38 +585,38 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "max-connections": Option(
             help="Sockets of charge points in all. [default: as many as the process may open "
             "files (ulimit -n), less 100]",
-            check=_whole("connections"),
+            check=whole("connections"),
             types=_NUMBER,
         ),
         "max-connections-per-address": Option(
             help="Sockets of one address; those of this machine and of a --proxy are not counted. "
             "[default: 2000, or half of --max-connections if that is less]",
-            check=_whole("connections"),
+            check=whole("connections"),
             types=_NUMBER,
         ),
         "max-closing-per-id": Option(
             help="Sockets of one charge point that may be closing while a newer one is served.",
-            check=_whole("sockets"),
+            check=whole("sockets"),
             types=_NUMBER,
             default="4",
         ),
         "max-handshakes": Option(
             help="Handshakes that begin in a second; one over TLS counts twice. Others wait up to "
             "30 seconds, and are told to come back later beyond that.",
-            check=_whole("handshakes"),
+            check=whole("handshakes"),
             types=_NUMBER,
             default="1000",
         ),
         "max-messages-per-second": Option(
             help="Messages a charge point may send, ten times as many at once. Beyond that it is "
             "read more slowly, and sent away after 300 seconds of it.",
-            check=_whole("messages"),
+            check=whole("messages"),
             types=_NUMBER,
             default="2000",
         ),
         "max-json-depth": Option(
             help="How deep the arrays and objects of a message may be nested, 8 or more.",
-            check=_whole("levels", 8),
+            check=whole("levels", 8),
             types=_NUMBER,
             default="64",
         ),
@@ -624,14 +628,14 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         ),
         "max-queued-calls": Option(
             help="Calls of ours that may wait to be sent to one charge point.",
-            check=_whole("calls"),
+            check=whole("calls"),
             types=_NUMBER,
             default="64",
         ),
         "max-open-calls": Option(
             help="Calls of one charge point that are worked on at once; nothing more is read from "
             "it until one of them is answered.",
-            check=_whole("calls"),
+            check=whole("calls"),
             types=_NUMBER,
             default="32",
         ),
@@ -650,7 +654,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "drain-rate": Option(
             help="How many connections are closed in a second when the server stops, so that not "
             "all of their charge points connect to another one at once. [default: no limit]",
-            check=_whole("connections"),
+            check=whole("connections"),
             types=_NUMBER,
         ),
         "log-level": Option(
@@ -662,7 +666,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         ),
         "log-format": Option(
             help="How it is logged: text, or json for a JSON object a line.",
-            check=_one_of(*FORMATS),
+            check=one_of(*FORMATS),
             default="text",
         ),
         "log-file": Option(

@@ -74,6 +74,8 @@ FLOORS = {
     "stress": 6,
     "testing": 6,
     "worker_service": 6,
+    "fleet_options": 6,
+    "fleet_service": 6,
 }
 
 #: On the same floor, and still strangers.

@@ -212,6 +212,7 @@ class Prompt(LineOnlyReceiver):
 
     def __init__(self, bench: Bench, clock: IReactorTime, shown: bool) -> None:
         self.ended: Deferred[None] = Deferred()
+        self._modem = bench.modem
         self._commands = Commands(bench, self._say, clock)
         self._shown = shown
         self._lines: DeferredQueue[str] = DeferredQueue()
@@ -236,6 +237,7 @@ class Prompt(LineOnlyReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """See `twisted.internet.interfaces.IProtocol`."""
+        self._modem.listener = None
         if not self.ended.called:
             self.ended.callback(None)
 

@@ -14,20 +14,32 @@ from ocpp_twisted.simulator.station import Station, Voice
 
 __all__ = ["VOICES", "voice_for"]
 
-#: Version to the module and the class that speak it.
-VOICES: Mapping[str, tuple[str, str]] = {
-    "1.6": ("voice16", "Voice16"),
-    "2.0": ("v2.voice", "Voice2"),
-    "2.0.1": ("v2.voice", "Voice2"),
-    "2.1": ("v2.voice", "Voice2"),
+_Voice = Callable[[Station], Voice]
+
+
+def _voice16() -> _Voice:
+    from ocpp_twisted.simulator.voice16 import Voice16
+
+    return Voice16
+
+
+def _voice2(version: str) -> _Voice:
+    module: Any = import_module("ocpp_twisted.simulator.v2.voice")
+    return partial(module.Voice2, version=version)
+
+
+#: Version to what imports its voice.
+VOICES: Mapping[str, Callable[[], _Voice]] = {
+    "1.6": _voice16,
+    "2.0": partial(_voice2, "2.0"),
+    "2.0.1": partial(_voice2, "2.0.1"),
+    "2.1": partial(_voice2, "2.1"),
 }
 
 
-def voice_for(version: str) -> Callable[[Station], Voice]:
+def voice_for(version: str) -> _Voice:
     """What makes a station's voice.
 
     :param version: one of `VOICES`.
     """
-    module, name = VOICES[version]
-    voice: Any = getattr(import_module(f"ocpp_twisted.simulator.{module}"), name)
-    return partial(voice, version=version)
+    return VOICES[version]()

@@ -165,7 +165,7 @@ class OrderTests(PromptCase):
 
     def test_the_end_of_the_input(self) -> None:
         """What has been typed is done before it ends."""
-        self.types("sleep 5", "help")
+        self.types("frames on", "sleep 5", "help")
         self.prompt.readConnectionLost()
         self.assertFalse(self.terminal.disconnecting)
         self.network.run(5)
@@ -174,6 +174,7 @@ class OrderTests(PromptCase):
         self.assertNoResult(self.prompt.ended)
         self.prompt.connectionLost()
         self.successResultOf(self.prompt.ended)
+        self.assertIsNone(self.bench.modem.listener)
 
     def test_quit(self) -> None:
         self.types("quit", "help")

@@ -20,6 +20,13 @@ ocpp_worker = ServiceMaker(
     "ocpp-worker",
 )
 
+ocpp_charge_points = ServiceMaker(
+    "OCPP charge points",
+    "ocpp_twisted.fleet_service",
+    "Simulated charge points of OCPP 1.6, 2.0, 2.0.1 and 2.1: a fleet, a scenario, or a prompt.",
+    "ocpp-charge-points",
+)
+
 epoll = Reactor(
     "ocpp", "ocpp_twisted.epoll_reactor", "The epoll reactor with a shorter way to each connection."
 )
