@@ -13,8 +13,11 @@ from ocpp_twisted.simulator.drivers import Habits
 from ocpp_twisted.simulator.faults import Fault
 from ocpp_twisted.simulator.fleet import Counts, Fleet, Plan
 from ocpp_twisted.simulator.scenario import parse
+from ocpp_twisted.simulator.station import Hardware
+from ocpp_twisted.simulator.voices import voice_for
 from ocpp_twisted.testing import BEGIN, Network
 from tests.simulator.case import Tags
+from tests.simulator.case16 import Central
 from tests.simulator.voice import SmallVoice
 
 HABITS = Habits(cars_per_hour=4, session=(300, 900), tokens=("RED", "GREEN", "BLUE"))
@@ -228,3 +231,34 @@ class StopTests(FleetCase):
         self.assertNoResult(stopped)
         self.network.run(1)
         self.successResultOf(stopped)
+
+
+class WholeTests(FleetCase):
+    """With a voice that speaks all of OCPP 1.6."""
+
+    def begin(self) -> None:
+        self.central = Central()
+        self.network = Network(self.central)
+
+    def heard(self, kind: type[Any]) -> list[Any]:
+        return [request for request in self.central.heard if isinstance(request, kind)]
+
+    def test_what_starts_ends_and_nothing_is_left(self) -> None:
+        fleet = self.fleet(10, voice=voice_for("1.6"), habits=Habits(cars_per_hour=4))
+        self.assertGreater(self.passes(7200).charging, 0)
+        started = self.heard(v16.StartTransactionRequest)
+        self.assertGreater(len(started), 20)
+        self.assertLess(len(self.heard(v16.StopTransactionRequest)), len(started))
+        stopped = fleet.stop(10)
+        self.network.run(10)
+        self.successResultOf(stopped)
+        stops = {each.transactionId for each in self.heard(v16.StopTransactionRequest)}
+        self.assertEqual(len(stops), len(started))
+        self.assertEqual(self.network.clock.getDelayedCalls(), [])
+
+    def test_no_two_drivers_are_the_same(self) -> None:
+        habits = Habits(cars_per_hour=4, tokens=["RED", "GREEN"])
+        self.fleet(1, voice=voice_for("1.6"), habits=habits, hardware=Hardware(outlets=1))
+        self.network.run(8 * 3600)
+        tags = [each.idTag for each in self.heard(v16.StartTransactionRequest)]
+        self.assertEqual(set(tags), {"RED", "GREEN"})
