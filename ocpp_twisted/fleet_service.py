@@ -23,7 +23,8 @@ from ocpp_twisted.charge_point import Connects, Dialer, Target
 from ocpp_twisted.command_line import install_reactor, taker
 from ocpp_twisted.config import Given
 from ocpp_twisted.errors import ConfigurationError
-from ocpp_twisted.fleet_options import FLEET_OPTIONS, FleetSettings, make
+from ocpp_twisted.fleet_options import FLEET_OPTIONS
+from ocpp_twisted.fleet_settings import FleetSettings, make
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import IConnectionOwner, IMessageReceiver, IMessageTransport
 from ocpp_twisted.logs import LogOptions, log_frame, observer, under_twistd

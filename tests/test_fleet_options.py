@@ -9,8 +9,8 @@ from pathlib import Path
 from twisted.logger import LogLevel
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocpp_twisted.fleet_options import FleetSettings
 from ocpp_twisted.fleet_service import Options
+from ocpp_twisted.fleet_settings import FleetSettings
 from ocpp_twisted.simulator.faults import FAULTS
 from ocpp_twisted.simulator.voices import VOICES
 from ocpp_twisted.versions import CATALOGUES

@@ -76,6 +76,7 @@ FLOORS = {
     "worker_service": 6,
     "fleet_options": 6,
     "fleet_service": 6,
+    "fleet_settings": 6,
 }
 
 #: On the same floor, and still strangers.

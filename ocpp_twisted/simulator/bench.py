@@ -6,7 +6,7 @@ Imports its neighbours.
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_type_hints
 
 from twisted.internet.defer import Deferred, fail, succeed
 
@@ -17,7 +17,7 @@ from ocpp_twisted.simulator.modem import Modem
 from ocpp_twisted.simulator.station import Station
 from ocpp_twisted.versions import CATALOGUES
 
-__all__ = ["Bench", "read_call"]
+__all__ = ["Bench", "check_word", "read_call", "words_of"]
 
 
 class Bench:
@@ -67,8 +67,7 @@ class Bench:
     def stands_at(self, word: str, number: int = 1) -> bool:
         """Whether it is as a word says.
 
-        :param word: ``connected``, ``offline`` or ``accepted``; or what the version calls the
-            status of an outlet.
+        :param word: one of `words_of` its version.
         :raises ValueError: if there is no such outlet.
         """
         charge_point = self.station.charge_point
@@ -78,6 +77,8 @@ class Bench:
             return charge_point.connected
         if word == "accepted":
             return charge_point.connected and charge_point.registration.value == "Accepted"
+        if word == "charging":
+            return self.station.outlet(number).flow > 0
         return self.status(number) == word
 
     def status(self, number: int) -> str:
@@ -109,6 +110,25 @@ class Bench:
         """Power off, and leave no socket half-open behind."""
         self.modem.switch_all_off()
         return self.power_off()
+
+
+def words_of(version: str) -> tuple[str, ...]:
+    """How a charge point can be, in a word: four of our own, and the version's for an outlet."""
+    hints = get_type_hints(CATALOGUES[version].actions["StatusNotification"].request)
+    statuses = hints.get("status") or hints["connectorStatus"]
+    return ("connected", "offline", "accepted", "charging", *(each.value for each in statuses))
+
+
+def check_word(version: str, word: str) -> None:
+    """See whether a charge point can be as a word says.
+
+    :raises ValueError: if there is no such word.
+    """
+    known = words_of(version)
+    if word not in known:
+        near = get_close_matches(word, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
+        raise ValueError(f"no charge point of OCPP {version} is {word!r}; {hint}")
 
 
 def read_call(version: str, action: str, payload: bytes) -> Any:

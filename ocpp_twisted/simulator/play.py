@@ -159,6 +159,8 @@ class Play:
     def _state(self, expected: str, number: int) -> str:
         if expected in ("connected", "accepted", "offline"):
             return f"it is not {expected}"
+        if expected == "charging":
+            return f"no power flows at outlet {number}, which is {self._bench.status(number)}"
         return f"outlet {number} is {self._bench.status(number)}, and not {expected}"
 
     def _about(self, placed: Placed, text: str) -> str:

@@ -23,7 +23,7 @@ from zope.interface import implementer
 from ocpp_twisted.errors import CallFailed
 from ocpp_twisted.excerpt import excerpt
 from ocpp_twisted.shell.payload import payload_of
-from ocpp_twisted.simulator.bench import Bench
+from ocpp_twisted.simulator.bench import Bench, check_word
 from ocpp_twisted.simulator.faults import FAULTS, fault_of_words
 from ocpp_twisted.simulator.physical import Vehicle
 
@@ -165,6 +165,7 @@ class Commands:
         self._write(f"{'->' if sent else '<-'} {text}")
 
     async def _wait(self, word: str, *words: str) -> None:
+        check_word(self._bench.version, word)
         number, rest = _number(words)
         within = _seconds(rest[0].removeprefix("seconds=")) if rest else 60.0
         end = self._clock.seconds() + within
@@ -193,7 +194,7 @@ class Commands:
         "send": (_send, "send TEXT", "send a text as it is, whatever it is"),
         "fault": (_fault, "fault [NAME [NAME=VALUE...]]", "let it do wrong; fault none ends it"),
         "frames": (_frames, "frames on|off", "show all messages"),
-        "wait": (_wait, "wait WORD [OUTLET] [seconds=60]", "until it is accepted, Charging..."),
+        "wait": (_wait, "wait WORD [OUTLET] [seconds=60]", "until it is accepted, charging..."),
         "sleep": (_sleep, "sleep SECONDS", "let time pass"),
         "quit": (lambda commands: None, "quit", "end it"),
     }

@@ -17,19 +17,21 @@ import msgspec
 
 from ocpp_twisted.complaints import Complaints
 from ocpp_twisted.errors import ConfigurationError
-from ocpp_twisted.simulator.bench import read_call
+from ocpp_twisted.simulator.bench import check_word, read_call
 from ocpp_twisted.simulator.station import Hardware
 from ocpp_twisted.simulator.steps import (
     BY_KEY,
     DOINGS,
     Amount,
     Call,
+    Expect,
     Have,
     PlugIn,
     Present,
     Repeat,
     Step,
     VehicleKind,
+    WaitFor,
 )
 
 __all__ = ["Placed", "Scenario", "load", "parse"]
@@ -184,6 +186,10 @@ class _Reader:
                     ),
                     place,
                 )
+            case WaitFor():
+                self._check(lambda: check_word(self._version, step.wait_for), place)
+            case Expect():
+                self._check(lambda: check_word(self._version, step.expect), place)
             case Have():
                 self._check(lambda: step.fault, place)
 

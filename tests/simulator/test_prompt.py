@@ -127,6 +127,7 @@ class CommandTests(PromptCase):
             ("power up", "write: power on, or power off"),
             ("frames", "write: frames on|off"),
             ("fault sulk", "there is no fault 'sulk'; there are: never-answer"),
+            ("wait charged", "no charge point of OCPP 1.6 is 'charged'; did you mean charging?"),
             ("sleep long", "'long' is not a number of seconds, 0 or more"),
             ("send", "write: send TEXT"),
         ):

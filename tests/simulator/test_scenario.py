@@ -94,6 +94,11 @@ class ReadTests(SynchronousTestCase):
                 "[[step]]\ndo = 'fault'\nname = 'wrong-ids'\nseconds = 1",
                 "has no parameter 'seconds'",
             ),
+            (
+                "[[step]]\nexpect = 'charged'",
+                "no charge point of OCPP 1.6 is 'charged'; did you me",
+            ),
+            ("[[step]]\nwait_for = 'Occupied'", "no charge point of OCPP 1.6 is 'Occupied'; "),
             ("[[step]]\nwait_for = 'x'\nwithin = -1", "step 1: within: expected `float` >= 0"),
             ("[[step]]\nrepeat = -1\n[[step.step]]\ndo = 'mend'", "repeat: expected `int` >= 0"),
             ("[[step]]\nrepeat = 1", "s.toml: step 1: step is missing"),
@@ -113,6 +118,10 @@ class ReadTests(SynchronousTestCase):
         text = "[[step]]\ndo = 'call'\naction = 'StartTransaction'"
         (said,) = self.wrong(text, "2.0.1")
         self.assertIn("s.toml: step 1: OCPP 2.0.1 has no action 'StartTransaction'", said)
+
+    def test_words_are_of_the_version_too(self) -> None:
+        for version, word in (("1.6", "SuspendedEV"), ("2.0", "Occupied"), ("2.1", "Reserved")):
+            parse(f"[[step]]\nwait_for = '{word}'", version)
 
     def test_a_file(self) -> None:
         path = Path(self.mktemp())
@@ -161,6 +170,8 @@ class PlayTests(PlayCase):
             do = "present"
             [[step]]
             wait_for = "Charging"
+            [[step]]
+            expect = "charging"
             [[step]]
             after = 3600
             do = "unplug"
@@ -318,6 +329,7 @@ class FailedTests(PlayCase):
         for text, said in (
             ("expect = 'Charging'", "outlet 1 is Available, and not Charging"),
             ("expect = 'offline'", "it is not offline"),
+            ("expect = 'charging'", "no power flows at outlet 1, which is Available"),
             (
                 "wait_for = 'Charging'\nwithin = 5",
                 "outlet 1 is Available, and not Charging, in 5 s",
