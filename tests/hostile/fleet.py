@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -11,7 +12,14 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.trial.unittest import TestCase
 
 from ocpp_twisted import v16
-from ocpp_twisted.charge_point import Backoff, ChargePoint, ChargePointOptions, Dialer, Target
+from ocpp_twisted.charge_point import (
+    Backoff,
+    ChargePoint,
+    ChargePointOptions,
+    ClientTLS,
+    Dialer,
+    Target,
+)
 from ocpp_twisted.connection import Connection
 from ocpp_twisted.deadlines import Deadlines
 from ocpp_twisted.limits import Limits
@@ -20,8 +28,10 @@ from ocpp_twisted.plugins.local import LocalPlugin
 from ocpp_twisted.service import Server, Settings
 from ocpp_twisted.simulator.faults import Fault
 from ocpp_twisted.simulator.modem import Modem
+from ocpp_twisted.websocket.certificates import TLSFiles
 from ocpp_twisted.websocket.server import WebSocketOptions
 from tests.interop.case import LISTEN
+from tests.interop.certificate import make_certificate
 from tests.support import until
 
 __all__ = ["CLEAR", "FleetCase"]
@@ -42,17 +52,25 @@ class FleetCase(TestCase):
     """The real server, with some that have a fault and some that have not.
 
     :cvar limits: of the server.
+    :cvar secure: whether over TLS.
     :ivar bad: those that `all_have` a fault; their modems by id.
     """
 
     timeout = 60
+    secure = False
     limits = Limits(call_timeout=0.4, queued_calls=8)
     websocket = WebSocketOptions(ping_interval=0.5, ping_timeout=0.5, close_timeout=0.5)
 
     async def setUp(self) -> None:
         local = LocalPlugin()
+        listen: dict[str, Any] = {"ws": [LISTEN]}
+        self.tls = ClientTLS()
+        if self.secure:
+            pair = make_certificate(Path(self.mktemp()))
+            self.tls = ClientTLS(ca=pair[0])
+            listen = {"wss": [LISTEN], "tls": TLSFiles(pairs=[pair])}
         settings = Settings(
-            ws=[LISTEN], action_plugins=[local], limits=self.limits, websocket=self.websocket
+            action_plugins=[local], limits=self.limits, websocket=self.websocket, **listen
         )
         self.server = Server(settings, reactor)
         self.dialer = Dialer(reactor, ping_interval=0.3, close_timeout=0.5)
@@ -78,8 +96,9 @@ class FleetCase(TestCase):
 
     def comes(self, name: str, dialer: Any) -> None:
         (port,) = self.server.addresses
+        url = f"{'wss' if self.secure else 'ws'}://127.0.0.1:{port.port}/ocpp"
         charge_point = self.charge_points[name] = ChargePoint(
-            Target.at(f"ws://127.0.0.1:{port.port}/ocpp", name),
+            Target.at(url, name, tls=self.tls),
             [v16.BootNotificationRequest(chargePointVendor="Test", chargePointModel="Test")],
             reactor,
             [_Obedient()],

@@ -134,3 +134,7 @@ class ConnectionTests(FleetCase):
         self.none_has()
         await until(lambda: not self.some_pause(), reactor)
         await self.bad_are_served()
+
+
+class SecureConnectionTests(ConnectionTests):
+    secure = True
