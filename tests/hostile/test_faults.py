@@ -15,6 +15,7 @@ from ocpp_twisted.errors import (
 )
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.simulator.spoiling import SPOILING
+from ocpp_twisted.websocket.server import WebSocketOptions
 from tests.hostile.fleet import BAD, CLEAR, GOOD, FleetCase
 from tests.support import until
 
@@ -92,7 +93,11 @@ class OffSpecTests(FleetCase):
         self.assertEqual(self.connections(), ALL)
 
 
-class ConnectionTests(FleetCase):
+class NewestTests(FleetCase):
+    """No ping finds out what is dead: the newest connection does."""
+
+    websocket = WebSocketOptions(ping_interval=0, close_timeout=0.5)
+
     async def test_half_open_and_back(self) -> None:
         """The newest connection wins, and the old socket is closed though nobody reads from it."""
         self.all_have("half-open", alive=3600, seconds=0.6)
@@ -104,6 +109,8 @@ class ConnectionTests(FleetCase):
         await until(lambda: self.sockets() == ALL, reactor)
         self.assertEqual(self.connections(), ALL)
 
+
+class ConnectionTests(FleetCase):
     async def test_half_open_and_never_back(self) -> None:
         """Its silence is noticed, its calls end, and it is offline."""
         self.all_have("half-open", seconds=0)
@@ -137,4 +144,8 @@ class ConnectionTests(FleetCase):
 
 
 class SecureConnectionTests(ConnectionTests):
+    secure = True
+
+
+class SecureNewestTests(NewestTests):
     secure = True
