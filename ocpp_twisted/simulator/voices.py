@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib import import_module
-from typing import Any
 
 from ocpp_twisted.simulator.station import Station, Voice
 
@@ -24,8 +22,9 @@ def _voice16() -> _Voice:
 
 
 def _voice2(version: str) -> _Voice:
-    module: Any = import_module("ocpp_twisted.simulator.v2.voice")
-    return partial(module.Voice2, version=version)
+    from ocpp_twisted.simulator.v2.voice import Voice2
+
+    return partial(Voice2, version=version)
 
 
 #: Version to what imports its voice.
