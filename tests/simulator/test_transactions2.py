@@ -270,12 +270,12 @@ class Told:
             self.ask(ask, transactionId=transaction),
             {"ongoingIndicator": False, "messagesInQueue": False},
         )
-        self.assertEqual(self.voice.transactions.known, {})
+        self.assertEqual(self.voice.telling.known, {})
 
     def test_costs_are_kept(self):
         transaction = self.charge()
         self.assertEqual(self.ask("CostUpdated", totalCost=3.5, transactionId=transaction), {})
-        self.assertEqual(self.voice.transactions.known[transaction].cost, 3.5)
+        self.assertEqual(self.voice.telling.known[transaction].cost, 3.5)
 
     def test_without_power_it_ends_when_power_is_back(self):
         self.charge()
@@ -345,6 +345,9 @@ class Resumed(Case):
         self.assertEqual([each["triggerReason"] for each in events], ["TxResumed", CHANGED])
         self.assertEqual({self.info(each)["transactionId"] for each in events}, {transaction})
         self.assertGreater(self.station.outlets[0].flow, 0)
+        self.run_for(60)
+        events = self.heard("TransactionEvent")
+        self.assertEqual([each["triggerReason"] for each in events], ["MeterValuePeriodic"])
 
 
 globals().update(each(StartAndStop))

@@ -31,7 +31,7 @@ class Charging21(Charging):
     @on(*every("UsePriorityCharging"))
     def use_priority_charging(self, link: Any, request: Any) -> Any:
         """See OCPP, K21."""
-        evse = self.voice.transactions.evse_of(request.transactionId)
+        evse = self.voice.telling.evse_of(request.transactionId)
         if evse is None:
             status = "Rejected"
         elif request.activate and not self._priority(evse):

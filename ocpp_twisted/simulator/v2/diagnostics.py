@@ -138,7 +138,7 @@ class Diagnostics(Block):
         ]
         lines += [
             f"transaction {each.id} since {each.begun:%Y-%m-%dT%H:%M:%SZ}"
-            for each in self.voice.transactions.known.values()
+            for each in self.voice.telling.known.values()
             if each.token is not None and token_key(each.token) == key
         ]
         return "\n".join(lines)

@@ -57,7 +57,7 @@ class Displays(Block):
 
     def _objection(self, message: Any) -> str | None:
         transaction, state = given(message, "transactionId"), given(message, "state")
-        known = self.voice.transactions.known.get(transaction)
+        known = self.voice.telling.known.get(transaction)
         controller = "DisplayMessageCtrlr"
         full = len(self.messages()) >= self.voice.most(controller, "DisplayMessages")
         if not self.model.boolean(controller, "Enabled"):

@@ -73,7 +73,7 @@ class External(Block):
         for evse, limit in before.items():
             change = abs(evse.outlet.limit - limit)
             if evse.transaction is not None and change > limit * percent / 100:
-                self.voice.transactions.tell(evse, "ChargingRateChanged")
+                self.voice.telling.tell(evse, "ChargingRateChanged")
 
     def needs(self, number: int = 1) -> None:
         """A car says what it wants, as over ISO 15118 (K15)."""

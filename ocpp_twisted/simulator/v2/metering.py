@@ -36,7 +36,8 @@ class Metering(Block):
     name = "metering"
 
     def started(self) -> None:
-        """See `Block`."""
+        """See `Block`; transactions that go on are sampled as before."""
+        self.voice.timers.cancel(self)
         self._restart_clocks()
 
     def watch(self, component: str, variable: str) -> None:
@@ -124,7 +125,7 @@ class Metering(Block):
     def _sample(self, evse: Evse) -> None:
         values = self.configured(evse, "Sample.Periodic", "SampledDataCtrlr", "TxUpdatedMeasurands")
         if values:
-            self.voice.transactions.tell(evse, "MeterValuePeriodic", meter_values=values)
+            self.voice.telling.tell(evse, "MeterValuePeriodic", meter_values=values)
 
     def _sample_for_the_end(self, evse: Evse) -> None:
         self._keep(
@@ -140,7 +141,7 @@ class Metering(Block):
             if not values:
                 continue
             if evse.transaction is not None:
-                self.voice.transactions.tell(evse, "MeterValueClock", meter_values=values)
+                self.voice.telling.tell(evse, "MeterValueClock", meter_values=values)
             else:
                 self.call("MeterValues", evseId=evse.number, meterValue=values)
 

@@ -93,7 +93,7 @@ class Remote(Block):
     @on(*every("RequestStopTransaction"))
     def request_stop(self, link: Any, request: Any) -> Any:
         """See OCPP, F03."""
-        found = self.voice.transactions.evse_of(request.transactionId) is not None
+        found = self.voice.telling.evse_of(request.transactionId) is not None
         return self.make(
             "RequestStopTransactionResponse",
             status="Accepted" if found else "Rejected",
@@ -103,7 +103,7 @@ class Remote(Block):
     @after(*every("RequestStopTransaction"))
     def stop_transaction(self, link: Any, request: Any, response: Any) -> None:
         """Stop it."""
-        evse = self.voice.transactions.evse_of(request.transactionId)
+        evse = self.voice.telling.evse_of(request.transactionId)
         if evse is not None:
             self.voice.transactions.withdraw(evse, "RemoteStop", "Remote")
 

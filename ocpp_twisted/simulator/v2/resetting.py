@@ -93,7 +93,7 @@ class Resetting(Block):
             return
         self.scheduled.clear()
         self.voice.security.event("ResetOrReboot")
-        telling = self._telling = self.voice.transactions.told()
+        telling = self._telling = self.voice.telling.told()
         telling.addTimeout(_PATIENCE, self.station.clock)
         telling.addErrback(lambda failure: failure.trap(Impatience) and None)
         telling.addCallbacks(self._restart, lambda failure: failure.trap(CancelledError) and None)

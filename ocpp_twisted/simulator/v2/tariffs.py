@@ -60,7 +60,7 @@ class Tariffs(Block):
     @on(*every("CostUpdated"))
     def cost_updated(self, link: Any, request: Any) -> Any:
         """See OCPP, I02: what the display shows of a transaction."""
-        found = self.voice.transactions.known.get(request.transactionId)
+        found = self.voice.telling.known.get(request.transactionId)
         if found is not None:
             found.cost = request.totalCost
         return self.make("CostUpdatedResponse")
@@ -153,7 +153,7 @@ class Tariffs(Block):
     @on(*every("ChangeTransactionTariff"))
     def change_transaction_tariff(self, link: Any, request: Any) -> Any:
         """See OCPP, I11."""
-        evse = self.voice.transactions.evse_of(request.transactionId)
+        evse = self.voice.telling.evse_of(request.transactionId)
         currency = self.model.text("TariffCostCtrlr", "Currency")
         if evse is None:
             status = "TxNotFound"
@@ -164,8 +164,8 @@ class Tariffs(Block):
     @after(*every("ChangeTransactionTariff"))
     def tariff_changed(self, link: Any, request: Any, response: Any) -> None:
         """Tell of it."""
-        evse = self.voice.transactions.evse_of(request.transactionId)
+        evse = self.voice.telling.evse_of(request.transactionId)
         if response.status == "Accepted" and evse is not None and evse.transaction is not None:
             evse.transaction.tariff = request.tariff.tariffId
             self._drivers[evse.transaction.id] = request.tariff
-            self.voice.transactions.tell(evse, "TariffChanged")
+            self.voice.telling.tell(evse, "TariffChanged")

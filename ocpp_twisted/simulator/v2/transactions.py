@@ -11,13 +11,9 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
-
-from ocpp_twisted.errors import CallFailed
-from ocpp_twisted.plugin import on
 from ocpp_twisted.simulator.physical import Outlet
 from ocpp_twisted.simulator.v2.block import Block
-from ocpp_twisted.simulator.v2.dialect import every, given
+from ocpp_twisted.simulator.v2.dialect import given
 from ocpp_twisted.simulator.v2.evse import Evse, Permit, Transaction
 
 __all__ = ["Transactions"]
@@ -26,22 +22,17 @@ _CHANGED = "ChargingStateChanged"
 
 
 class Transactions(Block):
-    """What happens at the EVSEs, told as TransactionEvents.
-
-    :ivar known: the transactions that go on, or of which messages wait to be sent, by their ids.
-    """
+    """What happens at the EVSEs, and when that starts and ends transactions."""
 
     name = "transactions"
 
     def __init__(self, voice: Any) -> None:
         super().__init__(voice)
-        self.known: dict[str, Transaction] = {}
         self._busy: set[Evse] = set()
         self._dirty: set[Evse] = set()
         self._plugged: set[Evse] = set()
         #: Where a transaction would have begun before BootNotification was accepted.
         self._too_early: set[Evse] = set()
-        self._waiting: list[Deferred[None]] = []
         self._lost_power_at: float | None = None
 
     # -- what happens -------------------------------------------------------------------------
@@ -109,11 +100,15 @@ class Transactions(Block):
             self._busy.discard(evse)
 
     def started(self) -> None:
-        """See `Block`; a transaction that was cut off ends, or goes on (2.1, TxCtrlr)."""
+        """See `Block`; what has waited for it begins."""
+        self._power_is_back()
         early, self._too_early = self._too_early, set()
         for evse in early:
             if evse.transaction is None and evse.points & self._start_points():
                 self._begin(evse, "CablePluggedIn")
+
+    def _power_is_back(self) -> None:
+        """A transaction that was cut off ends, or goes on (2.1, TxCtrlr.ResumptionTimeout)."""
         if self._lost_power_at is None:
             return
         gone, self._lost_power_at = self.station.clock.seconds() - self._lost_power_at, None
@@ -122,8 +117,7 @@ class Transactions(Block):
                 self.changed(evse.outlet)
             elif gone <= self.voice.resumption_timeout:
                 evse.points, evse.state = evse.look()
-                self.tell(evse, "TxResumed")
-                self.voice.metering.begin(evse)
+                self.voice.telling.tell(evse, "TxResumed")
                 self.changed(evse.outlet)
             else:
                 self.end(evse, "AbnormalCondition", "PowerLoss")
@@ -202,7 +196,7 @@ class Transactions(Block):
         before = evse.state
         if not quiet or evse.transaction is None:
             evse.state = state
-        self._count_charging(evse)
+        self.voice.telling.count_charging(evse)
         transaction = evse.transaction
         if transaction is None:
             if (points - was) & self._start_points():
@@ -211,7 +205,7 @@ class Transactions(Block):
             evse.state = state
             self._end(evse, trigger, token)
         elif not quiet and (not changes or state != before):
-            self.tell(evse, trigger, token=token)
+            self.voice.telling.tell(evse, trigger, token=token)
 
     def _start_points(self) -> set[str]:
         return set(self.model.members("TxCtrlr", "TxStartPoint"))
@@ -221,14 +215,6 @@ class Transactions(Block):
             self._begin(evse, trigger)
         else:
             self._too_early.add(evse)
-
-    def _count_charging(self, evse: Evse) -> None:
-        transaction, now = evse.transaction, self.station.clock.seconds()
-        if transaction is None:
-            return
-        if transaction.charging_since is not None:
-            transaction.charged_seconds += now - transaction.charging_since
-        transaction.charging_since = now if evse.outlet.flow > 0 else None
 
     # -- waiting for the cable (E03.FR.05, F02) -----------------------------------------------
 
@@ -252,28 +238,18 @@ class Transactions(Block):
     def _begin(self, evse: Evse, trigger: str) -> None:
         number = uuid.UUID(int=self.station.random.getrandbits(128), version=4)
         transaction = Transaction(str(number), self.now(), evse.outlet.energy)
-        self.known[transaction.id] = evse.transaction = transaction
+        evse.transaction = transaction
+        self.voice.telling.known[transaction.id] = transaction
         transaction.tariff = given(self.voice.tariffs.of(evse), "tariffId")
-        self._count_charging(evse)
+        self.voice.telling.count_charging(evse)
         meter_values = self.voice.metering.configured(
             evse, "Transaction.Begin", "SampledDataCtrlr", "TxStartedMeasurands"
         )
         transaction.samples += self.voice.metering.configured(
             evse, "Transaction.Begin", "SampledDataCtrlr", "TxEndedMeasurands"
         )
-        self._event(evse, "Started", trigger, None, meter_values)
+        self.voice.telling.event(evse, "Started", trigger, None, meter_values)
         self.voice.metering.begin(evse)
-
-    def tell(
-        self,
-        evse: Evse,
-        trigger: str,
-        token: Any = None,
-        meter_values: list[Any] | None = None,
-        **more: Any,
-    ) -> None:
-        """Send an Updated, of the transaction that goes on."""
-        self._event(evse, "Updated", trigger, token, meter_values or [], **more)
 
     def _end(self, evse: Evse, trigger: str, token: Any = None) -> None:
         transaction = evse.transaction
@@ -282,105 +258,18 @@ class Transactions(Block):
         values = transaction.samples + self.voice.metering.configured(
             evse, "Transaction.End", "SampledDataCtrlr", "TxEndedMeasurands"
         )
-        self._event(evse, "Ended", trigger, token, values, reason)
-        transaction.ongoing = False
+        self.voice.telling.event(evse, "Ended", trigger, token, values, reason)
         evse.transaction = evse.permit = evse.stopped_reason = None
         evse.suspended = False
         self._forget_cable(evse)
         self._open(evse)
         evse.points, evse.state = evse.look()
-        self._forget(transaction)
+        self.voice.telling.ended(transaction)
         self.voice.transaction_ended(evse, transaction)
 
-    def _event(
-        self,
-        evse: Evse,
-        kind: str,
-        trigger: str,
-        token: Any,
-        meter_values: list[Any],
-        reason: str | None = None,
-        **more: Any,
-    ) -> None:
-        transaction, permit = evse.transaction, evse.permit
-        assert transaction is not None
-        reservation = None
-        if permit is not None and not permit.told:
-            permit.told = True
-            token, transaction.token, transaction.group = permit.token, permit.token, permit.group
-            self.voice.tariffs.apply(transaction)
-            transaction.remote_start_id = permit.remote_start_id
-            reservation = permit.reservation
-            if permit.trigger == "RemoteStart":
-                trigger = permit.trigger
-        self._count_charging(evse)
-        request = self.make(
-            "TransactionEventRequest",
-            eventType=kind,
-            timestamp=self.now(),
-            triggerReason=trigger,
-            seqNo=transaction.sequence,
-            transactionInfo=self.make(
-                "TransactionType",
-                transactionId=transaction.id,
-                chargingState=evse.state,
-                timeSpentCharging=int(transaction.charged_seconds),
-                stoppedReason=reason,
-                remoteStartId=transaction.remote_start_id,
-                tariffId=transaction.tariff,
-            ),
-            meterValue=meter_values or None,
-            numberOfPhasesUsed=evse.outlet.used_phases if evse.outlet.vehicle else None,
-            reservationId=reservation,
-            evse=self.make("EVSEType", id=evse.number, connectorId=1),
-            idToken=token,
-            **more,
-        )
-        transaction.sequence += 1
-        transaction.unsent += 1
-        queued = self.station.charge_point.queue(request, expendable=kind == "Updated")
-        queued.addCallbacks(
-            self._answered, lambda failure: failure.trap(CallFailed) and None, (evse, transaction)
-        )
-        queued.addBoth(self._sent, transaction)
+    # -- tokens that are no good ----------------------------------------------------------------
 
-    def _sent(self, _: Any, transaction: Transaction) -> None:
-        transaction.unsent -= 1
-        self._forget(transaction)
-        if not self._unsent():
-            waiting, self._waiting = self._waiting, []
-            for each in waiting:
-                each.callback(None)
-
-    def _unsent(self) -> bool:
-        return any(transaction.unsent for transaction in self.known.values())
-
-    def told(self) -> Deferred[None]:
-        """Fires when the central system has been told all, at once if it has."""
-        if not self._unsent():
-            return succeed(None)
-        waiting: Deferred[None] = Deferred(self._waiting.remove)
-        self._waiting.append(waiting)
-        return waiting
-
-    def _forget(self, transaction: Transaction) -> None:
-        if not transaction.ongoing and transaction.unsent == 0:
-            self.known.pop(transaction.id, None)
-
-    # -- what is answered ---------------------------------------------------------------------
-
-    def _answered(self, response: Any, evse: Evse, transaction: Transaction) -> None:
-        cost = given(response, "totalCost")
-        if cost is not None:
-            transaction.cost = cost
-        info = given(response, "idTokenInfo")
-        if info is None or transaction.token is None:
-            return
-        self.voice.authorization.learn(transaction.token, info)
-        if info.status != "Accepted" and evse.transaction is transaction:
-            self._deauthorize(evse)
-
-    def _deauthorize(self, evse: Evse) -> None:
+    def deauthorize(self, evse: Evse) -> None:
         """The token is no good after all (E05, C10, C12)."""
         if evse.permit is None or evse.suspended:
             return
@@ -399,33 +288,6 @@ class Transactions(Block):
     def _enough(self, evse: Evse, transaction: Transaction | None) -> None:
         if evse.transaction is transaction and not evse.suspended:
             self.suspend(evse, _CHANGED)
-
-    def evse_of(self, transaction: str) -> Evse | None:
-        """Where a transaction is going on; None if it is not."""
-        return next(
-            (
-                each
-                for each in self.voice.evses
-                if each.transaction is not None and each.transaction.id == transaction
-            ),
-            None,
-        )
-
-    # -- what is asked ------------------------------------------------------------------------
-
-    @on(*every("GetTransactionStatus"))
-    def get_transaction_status(self, link: Any, request: Any) -> Any:
-        """See OCPP, E14."""
-        wanted = given(request, "transactionId")
-        if wanted is None:
-            waiting = self.station.charge_point.queued > 0
-            return self.make("GetTransactionStatusResponse", messagesInQueue=waiting)
-        found = self.known.get(wanted)
-        return self.make(
-            "GetTransactionStatusResponse",
-            ongoingIndicator=found is not None and found.ongoing,
-            messagesInQueue=found is not None and found.unsent > 0,
-        )
 
 
 def _reason(evse: Evse) -> str:

@@ -88,7 +88,7 @@ class Triggers(Block):
         for evse in evses:
             if evse.transaction is not None:
                 values = self._triggered(evse, "SampledDataCtrlr", "TxUpdatedMeasurands")
-                self.voice.transactions.tell(evse, "Trigger", meter_values=values)
+                self.voice.telling.tell(evse, "Trigger", meter_values=values)
 
     def _triggered(self, evse: Evse, controller: str, variable: str) -> list[Any]:
         return self.voice.metering.configured(evse, "Trigger", controller, variable)

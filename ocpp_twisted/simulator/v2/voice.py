@@ -41,6 +41,7 @@ from ocpp_twisted.simulator.v2.standard_variables import station_variables, vari
 from ocpp_twisted.simulator.v2.streams import Streams
 from ocpp_twisted.simulator.v2.switchboard import Switchboard
 from ocpp_twisted.simulator.v2.tariffs import Tariffs
+from ocpp_twisted.simulator.v2.telling import Telling
 from ocpp_twisted.simulator.v2.timers import Timers
 from ocpp_twisted.simulator.v2.transactions import Transactions
 from ocpp_twisted.simulator.v2.triggers import Triggers
@@ -83,6 +84,7 @@ class Voice2:
         self.authorization = Authorization(self)
         self.availability = Availability(self)
         self.metering = Metering(self)
+        self.telling = Telling(self)
         self.transactions = Transactions(self)
         self.reservations = ReservationBlock(self)
         self.charging = _CHARGING.get(version, Charging)(self)
@@ -97,6 +99,7 @@ class Voice2:
         #: In the order in which they hear of things: an end of transactions is told first.
         self.blocks: list[Block] = [
             self.transactions,
+            self.telling,
             self.availability,
             self.metering,
             self.authorization,
