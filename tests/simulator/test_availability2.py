@@ -65,6 +65,7 @@ class Statuses:
     def test_the_whole_station(self):
         self.assertEqual(self.change(False), "Accepted")
         self.assertEqual(self.statuses(), [(1, "Unavailable"), (2, "Unavailable")])
+        self.assertEqual(self.get("ChargingStation", "AvailabilityState"), "Unavailable")
         self.station.plug_in(1)
         self.station.present("AA", 1)
         self.run_for(1)

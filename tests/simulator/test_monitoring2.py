@@ -219,6 +219,7 @@ class Logs:
         self.run_for(1)
         parts = self.heard("NotifyCustomerInformation")
         self.assertEqual([each["seqNo"] for each in parts], list(range(len(parts))))
+        self.assertEqual([each["tbc"] for each in parts][-1:], [False] if parts else [])
         return status, "".join(each["data"] for each in parts)
 
     def test_what_is_known_of_a_customer(self):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from tests.simulator.case2 import Case, each
 
 
@@ -249,6 +251,24 @@ class Resets:
         self.assertNotIn("idToken", event)
         self.assertIn('"reason":"RemoteReset"', self.boots()[-1])
         self.assertEqual(len(self.boots()), 2)
+
+    def test_a_central_system_that_does_not_answer(self):
+        self.charge()
+        self.central.answers["TransactionEvent"] = lambda request: Deferred()
+        self.reset("Immediate")
+        self.run_for(9)
+        self.assertEqual(len(self.boots()), 1)
+        self.run_for(2)
+        self.assertEqual(len(self.boots()), 2)
+
+    def test_power_goes_before_it_resets(self):
+        self.charge()
+        self.central.answers["TransactionEvent"] = lambda request: Deferred()
+        self.reset("Immediate")
+        self.run_for(5)
+        self.network.result(self.station.stop())
+        self.run_for(60)
+        self.assertEqual(len(self.boots()), 1)
 
     def test_statuses_after_a_reset(self):
         self.station.plug_in(1)

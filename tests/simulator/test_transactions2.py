@@ -317,7 +317,8 @@ class InvalidTokens:
         self.set("TxCtrlr", "StopTxOnInvalidId", "false")
         self.charge_with_a_token_that_proves_bad()
         self.run_for(10)
-        self.assertEqual(self.events()[-1], ("Updated", CHANGED, "SuspendedEVSE"))
+        states = [state for _, _, state in self.events()]
+        self.assertEqual(states, ["SuspendedEVSE", "Charging", "SuspendedEVSE"])
         self.assertEqual(self.station.outlets[0].flow, 0)
 
     def test_it_gets_so_much(self):
