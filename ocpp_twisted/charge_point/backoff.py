@@ -24,10 +24,10 @@ class Backoff:
     repeat_times: int = 5
     random_range: float = 10.0
 
-    def seconds(self, failed: int, random: Random) -> float:
+    def seconds(self, waits: int, random: Random) -> float:
         """Seconds to wait.
 
-        :param failed: how many attempts have failed since the connection was lost.
+        :param waits: how often it has waited since there was a connection.
         """
-        doubled: float = self.wait_minimum * 2 ** min(failed, self.repeat_times)
+        doubled: float = self.wait_minimum * 2 ** min(waits, self.repeat_times)
         return doubled + random.uniform(0.0, self.random_range)

@@ -92,8 +92,8 @@ class Line:
         self._random = random
         self._opening: Deferred[None] | None = None
         self._timer: IDelayedCall | None = None
-        #: How often it could not be opened since it was lost, and when to come again.
-        self._failed = 0
+        #: How often it has waited since it was open, and when to come again.
+        self._waits = 0
         self._retry_after = 0.0
         #: Whether it is opened anew as soon as the old connection has ended.
         self._at_once = False
@@ -158,7 +158,7 @@ class Line:
         self._opening = None
         if self.link is not None:  # else it has been closed at once
             self.state = State.OPEN
-            self._failed, self._retry_after = 0, 0.0
+            self._waits, self._retry_after = 0, 0.0
             self._online(self.link)
 
     def _cannot_connect(self, failure: Failure) -> None:
@@ -169,10 +169,10 @@ class Line:
         if isinstance(failure.value, CannotConnect):
             self._retry_after = failure.value.retry_after
         self._wait()
-        self._failed += 1
 
     def _wait(self) -> None:
         self.state = State.WAITING
-        seconds = self.backoff.seconds(self._failed, self._random)
+        seconds = self.backoff.seconds(self._waits, self._random)
+        self._waits += 1
         seconds, self._retry_after = max(seconds, self._retry_after), 0.0
         self._timer = self._clock.callLater(seconds, self._connect)

@@ -152,6 +152,23 @@ class ConnectingTests(SynchronousTestCase):
         network.run(8)
         self.assertTrue(charge_point.connected)
 
+    def test_the_central_system_goes_away(self) -> None:
+        network = Network()
+        network.charge_point("CP1", "1.6", options=EVERY_SECOND)
+        begun = network.clock.seconds()
+        tried: list[float] = []
+        connect = network.connect
+
+        def observed(*arguments: Any) -> Deferred[None]:
+            tried.append(network.clock.seconds() - begun)
+            return connect(*arguments)
+
+        network.connect = observed  # type: ignore[method-assign]
+        network.reachable = False
+        network.cut()
+        network.run(32)
+        self.assertEqual(tried, [1, 3, 7, 15, 23, 31])  # as above: the first wait is not repeated
+
     def test_the_random_part_is_repeatable(self) -> None:
         def waits() -> list[float]:
             network = Network()
