@@ -213,6 +213,15 @@ class ChargePoint:
         self._line.target = target
 
     @property
+    def unreachable(self) -> Callable[[int], object]:
+        """Is called with how often in a row it could not connect; may give it another target."""
+        return self._line.unreachable
+
+    @unreachable.setter
+    def unreachable(self, told: Callable[[int], object]) -> None:
+        self._line.unreachable = told
+
+    @property
     def backoff(self) -> Backoff:
         """How long it waits before it connects again; may be replaced."""
         return self._line.backoff

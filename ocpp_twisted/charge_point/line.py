@@ -65,6 +65,7 @@ class Line:
     :ivar target: where it leads; another one counts from the next connection on.
     :ivar backoff: how long it waits before it connects again.
     :ivar link: the one that is there; None if there is none.
+    :ivar unreachable: is told how often in a row it could not be opened; it may change `target`.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Line:
         self.target = target
         self.backoff = backoff
         self.link: Link | None = None
+        self.unreachable: Callable[[int], object] = lambda failed: None
         self.state = State.STOPPED
         self._subprotocols = subprotocols
         self._make_link = make_link
@@ -92,8 +94,9 @@ class Line:
         self._random = random
         self._opening: Deferred[None] | None = None
         self._timer: IDelayedCall | None = None
-        #: How often it has waited since it was open, and when to come again.
+        #: How often it has waited and failed since it was open, and when to come again.
         self._waits = 0
+        self._failed = 0
         self._retry_after = 0.0
         #: Whether it is opened anew as soon as the old connection has ended.
         self._at_once = False
@@ -158,7 +161,7 @@ class Line:
         self._opening = None
         if self.link is not None:  # else it has been closed at once
             self.state = State.OPEN
-            self._waits, self._retry_after = 0, 0.0
+            self._waits, self._failed, self._retry_after = 0, 0, 0.0
             self._online(self.link)
 
     def _cannot_connect(self, failure: Failure) -> None:
@@ -169,6 +172,8 @@ class Line:
         if isinstance(failure.value, CannotConnect):
             self._retry_after = failure.value.retry_after
         self._wait()
+        self._failed += 1
+        self.unreachable(self._failed)
 
     def _wait(self) -> None:
         self.state = State.WAITING

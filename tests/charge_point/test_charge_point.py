@@ -169,6 +169,21 @@ class ConnectingTests(SynchronousTestCase):
         network.run(32)
         self.assertEqual(tried, [1, 3, 7, 15, 23, 31])  # as above: the first wait is not repeated
 
+    def test_it_says_that_it_cannot_connect(self) -> None:
+        network = Network()
+        charge_point = network.charge_point("CP1", "1.6", options=EVERY_SECOND)
+        told: list[int] = []
+        charge_point.unreachable = told.append
+        for _ in range(2):
+            network.reachable = False
+            network.cut()
+            network.run(6)  # after 1 second, after 2 more, after 4 more
+            self.assertEqual(told, [1, 2])
+            told.clear()
+            network.reachable = True
+            network.run(8)
+        self.assertTrue(charge_point.connected)
+
     def test_the_random_part_is_repeatable(self) -> None:
         def waits() -> list[float]:
             network = Network()

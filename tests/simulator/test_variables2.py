@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import fail
+
+from ocpp_twisted.errors import CannotConnect
 from tests.simulator.case2 import Case, each
 
 #: What 2.0.1 part 6 requires (TC_B_53_CS): component, variable, instance, mutability, type.
@@ -129,43 +132,50 @@ class GetAndSet:
             self.assertIn(self.set(component, variable, value), refused, (variable, value))
         self.assertEqual(self.get("OCPPCommCtrlr", "OfflineThreshold"), "7")
 
-    def test_some_values_count_after_a_restart(self):
-        # the profile in slot 2 has to be there first
+    def network_profile(self, slot: int, url: str) -> str:
         data = self.m.NetworkConnectionProfileType(
             ocppVersion="OCPP20",
             ocppTransport="JSON",
-            ocppCsmsUrl="ws://elsewhere",
+            ocppCsmsUrl=url,
             messageTimeout=30,
             ocppInterface="Wired0",
             **({"securityProfile": 0} if self.version != "2.0" else {}),
         )
+        return self.ask("SetNetworkProfile", configurationSlot=slot, connectionData=data)["status"]
+
+    def test_some_values_count_after_a_restart(self):
         priority = "OCPPCommCtrlr", "NetworkConfigurationPriority"
         self.assertIn(self.set(*priority, "2,1"), ("Rejected", "InvalidValue"))
-        answer = self.ask("SetNetworkProfile", configurationSlot=2, connectionData=data)
-        self.assertEqual(answer["status"], "Accepted")
+        self.assertEqual(self.network_profile(2, "ws://elsewhere"), "Accepted")
         self.assertEqual(self.set(*priority, "2,1"), "RebootRequired")
         self.assertEqual(self.get(*priority), "1")
         self.ask("Reset", type="OnIdle")
         self.run_for(5)
         self.assertEqual(self.get(*priority), "2,1")
+        self.assertEqual(self.get("OCPPCommCtrlr", "ActiveNetworkProfile"), "2")
         self.assertEqual(self.station.charge_point.target.url, "ws://elsewhere/CP1")
 
-    def test_profiles_that_cannot_be(self):
-        def answer(slot: int, url: str) -> str:
-            data = self.m.NetworkConnectionProfileType(
-                ocppVersion="OCPP20",
-                ocppTransport="JSON",
-                ocppCsmsUrl=url,
-                messageTimeout=30,
-                ocppInterface="Wired0",
-                **({"securityProfile": 0} if self.version != "2.0" else {}),
-            )
-            return self.ask("SetNetworkProfile", configurationSlot=slot, connectionData=data)[
-                "status"
-            ]
+    def test_where_nobody_is_it_does_not_stay(self):
+        connect, tried = self.network.connect, []
 
-        self.assertEqual(answer(999, "ws://elsewhere"), "Rejected")
-        self.assertEqual(answer(2, "http://elsewhere"), "Rejected")
+        def only_here(target: Any, *more: Any) -> Any:
+            tried.append(target.host)
+            if target.host == "elsewhere":
+                return fail(CannotConnect("nobody is there"))
+            return connect(target, *more)
+
+        self.network.connect = only_here
+        self.network_profile(2, "ws://elsewhere")
+        self.set("OCPPCommCtrlr", "NetworkConfigurationPriority", "2,1")
+        self.set("OCPPCommCtrlr", "RetryBackOffRandomRange", "0")
+        self.ask("Reset", type="OnIdle")
+        self.run_for(60)
+        self.assertEqual(tried, ["elsewhere"] * 3 + ["central-system"])
+        self.assertEqual(self.get("OCPPCommCtrlr", "ActiveNetworkProfile"), "1")
+
+    def test_profiles_that_cannot_be(self):
+        self.assertEqual(self.network_profile(999, "ws://elsewhere"), "Rejected")
+        self.assertEqual(self.network_profile(2, "http://elsewhere"), "Rejected")
 
     def test_more_than_fit_are_rejected(self):
         data = self.m.GetVariableDataType(

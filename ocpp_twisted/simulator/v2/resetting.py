@@ -147,12 +147,24 @@ class Resetting(Block):
 
     def watch(self, component: str, variable: str) -> None:
         """A new order of profiles counts from the next start on."""
-        if (component, variable) != ("OCPPCommCtrlr", "NetworkConfigurationPriority"):
-            return
-        for slot in self.model.members(component, variable):
-            data = self._profiles.get(int(slot))
-            target = self._first if data is None else self._target(data)
-            if target is not None:
-                self.station.charge_point.target = target
-                self.model.put(slot, "OCPPCommCtrlr", "ActiveNetworkProfile")
-            return
+        if (component, variable) == ("OCPPCommCtrlr", "NetworkConfigurationPriority"):
+            self._use(self.model.members(component, variable)[0])
+
+    def unreachable(self, failed: int) -> None:
+        """It could not connect so often in a row: the next profile is tried (B10.FR.03, FR.07)."""
+        most = self.model.integer("OCPPCommCtrlr", "NetworkProfileConnectionAttempts")
+        slots = self.model.members("OCPPCommCtrlr", "NetworkConfigurationPriority")
+        if failed % most == 0 and len(slots) > 1:
+            active = self.model.text("OCPPCommCtrlr", "ActiveNetworkProfile")
+            place = slots.index(active) if active in slots else -1
+            self._use(slots[(place + 1) % len(slots)])
+
+    def _use(self, slot: str) -> None:
+        charge_point, data = self.station.charge_point, self._profiles.get(int(slot))
+        if data is not None:
+            target = self._target(data)
+        else:  # slot 1, as it has been started
+            target = self._first and replace(charge_point.target, url=self._first.url)
+        if target is not None:
+            charge_point.target = target
+            self.model.put(slot, "OCPPCommCtrlr", "ActiveNetworkProfile")

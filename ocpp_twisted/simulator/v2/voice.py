@@ -220,6 +220,7 @@ class Voice2:
     def started(self) -> None:
         """See `Voice`."""
         self.accepted = True
+        self.station.charge_point.unreachable = self.resetting.unreachable
         interval = self.station.charge_point.heartbeat_interval
         self.model.put(f"{interval:.0f}", "OCPPCommCtrlr", "HeartbeatInterval")
         for block in self.blocks:
