@@ -217,6 +217,31 @@ class Streams(Case21):
         self.assertEqual(self.heard("ClosePeriodicEventStream"), [{"id": stream["id"]}])
         self.assertEqual(self.sent(), [])
         self.assertEqual(self.ask(get), {})
+        self.assertEqual(self.timers(), 0)
+
+    def timers(self) -> int:
+        return sum(
+            "simulator" in call.func.__module__ for call in self.network.clock.getDelayedCalls()
+        )
+
+    def test_after_a_reset_it_goes_on(self):
+        self.open()
+        self.ask("Reset", type="OnIdle")
+        self.run_for(5)
+        self.sent()
+        self.run_for(60)
+        self.assertEqual(len(self.sent()), 2)
+
+    def test_not_all_of_a_long_time_is_kept(self):
+        self.set("OCPPCommCtrlr", "RetryBackOffRepeatTimes", "0")
+        self.open()
+        self.network.reachable = False
+        self.network.cut()
+        self.run_for(12_000)
+        self.network.reachable = True
+        self.run_for(60)
+        message, *_ = self.sent()
+        self.assertEqual(len(message["data"]), 1_000)
 
     def test_a_stream_that_the_central_system_does_not_want(self):
         self.central.answers["OpenPeriodicEventStream"] = lambda request: (
