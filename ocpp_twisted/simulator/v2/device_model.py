@@ -48,7 +48,7 @@ def _folded(key: Key) -> Key:
     return Key(*(each.lower() if isinstance(each, str) else each for each in key))  # type: ignore[arg-type]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Variable:
     """A variable, with its value as text.
 

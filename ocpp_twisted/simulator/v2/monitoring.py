@@ -287,16 +287,7 @@ class Monitoring(Block):
         criteria = given(request, "monitoringCriteria")
         asked = given(request, "componentVariable")
         kinds = [kind for criterion in criteria or _KINDS for kind in _KINDS[criterion]]
-        variables = None
-        if asked is not None:
-            variables = [
-                variable
-                for each in asked
-                for variable in self.model.matching(
-                    key_of(each.component, given(each, "variable")),
-                    given(each, "variable") is not None,
-                )
-            ]
+        variables = None if asked is None else self.voice.variables.named(asked)
         for monitor in self.monitors.values():
             meant = variables is None or any(each is monitor.variable for each in variables)
             if meant and monitor.type in kinds:

@@ -130,17 +130,22 @@ class Variables(Block):
 
     def _wanted(self, request: Any) -> list[Variable]:
         asked = given(request, "componentVariable")
-        found = list(self.model) if asked is None else []
-        for each in asked or ():
-            variable = given(each, "variable")
-            matching = self.model.matching(key_of(each.component, variable), variable is not None)
-            found += [one for one in matching if one not in found]
+        found = list(self.model) if asked is None else self.named(asked)
         criteria = given(request, "componentCriteria")
         if criteria is None:
             return found
         places = {each.key.place for each in found}
         good = {place for place in places if any(self._meets(place, one) for one in criteria)}
         return [each for each in found if each.key.place in good]
+
+    def named(self, asked: Sequence[Any]) -> list[Variable]:
+        """The variables that ComponentVariableTypes name, each once."""
+        found: list[Variable] = []
+        for each in asked:
+            variable = given(each, "variable")
+            matching = self.model.matching(key_of(each.component, variable), variable is not None)
+            found += [one for one in matching if one not in found]
+        return found
 
     def _meets(self, place: Any, criterion: str) -> bool:
         component, evse, connector, instance = place
