@@ -192,6 +192,14 @@ class Logs:
         self.run_for(60)
         self.assertEqual(self.statuses(), [("Uploading", 1), ("Uploaded", 1)])
 
+    def test_it_says_so_when_asked(self):
+        self.log(3)
+        self.run_for(1)
+        self.heard()
+        self.ask("TriggerMessage", requestedMessage="LogStatusNotification")
+        self.run_for(0)
+        self.assertEqual(self.statuses(), [("Uploading", 3)])
+
     def test_another_takes_its_place(self):
         self.log(1)
         self.run_for(1)

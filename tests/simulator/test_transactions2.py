@@ -151,6 +151,25 @@ class StartAndStop:
         self.run_for(1)
         self.assert_events(("Updated", CHANGED, "Charging"))
 
+    def test_a_fault_ends_it(self):
+        self.points("PowerPathClosed", "PowerPathClosed")
+        self.plug_in()
+        self.present()
+        self.heard()
+        self.station.break_down("GroundFailure")
+        self.run_for(1)
+        (event,) = self.heard("TransactionEvent")
+        self.assertEqual(self.info(event)["stoppedReason"], "Other")
+
+    def test_who_was_authorized_before_power_went_is_not_after(self):
+        self.present()
+        self.network.result(self.station.stop())
+        self.station.start()
+        self.run_for(5)
+        self.points("Authorized", "Authorized")
+        self.present()
+        self.assert_events(("Started", "Authorized", "Idle"))
+
 
 class Told:
     def test_each_message_has_its_number_and_the_token_comes_once(self):
