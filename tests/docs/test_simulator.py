@@ -30,6 +30,7 @@ from ocpp_twisted.testing import BEGIN, Network
 from ocpp_twisted.versions import CATALOGUES
 from tests.docs.test_listings import LISTINGS, ROOT
 from tests.interop.case import InteropCase
+from tests.simulator import case2 as central2
 from tests.simulator.case16 import Central
 
 FOLDER = LISTINGS / "simulator"
@@ -102,6 +103,35 @@ class ScenarioTests(SynchronousTestCase):
         assert shown is not None
         said = terminal.value().decode().replace("CP1", "CP00001")
         self.assertEqual(said, shown[1])
+
+
+class OtherVersionsTests(SynchronousTestCase):
+    """The scenarios without calls on charge points of 2.x."""
+
+    def play(self, name: str, version: str) -> list[Any]:
+        """The TransactionEvents of it."""
+        central = central2.Central()
+        network = Network(central)
+        scenario = load(FOLDER / name, version)
+        modem = Modem(network, network.clock, Random(1))
+        target = Target.at("ws://central-system", "CP1")
+        station = Station(
+            target, voice_for(version), network.clock, scenario.hardware, dialer=modem
+        )
+        bench = Bench(station, modem)
+        bench.power_on()
+        playing = Play(scenario, bench, network.clock, Random(1)).begin()
+        network.result(playing, 7 * 86400)
+        network.run(60)
+        return [payload for action, payload in central.heard if action == "TransactionEvent"]
+
+    def test_all_of_them(self) -> None:
+        for version in ("2.0", "2.0.1", "2.1"):
+            for name, ended in (("charging.toml", 1), ("offline.toml", 1), ("busy_day.toml", 20)):
+                kinds = [each["eventType"] for each in self.play(name, version)]
+                self.assertEqual(kinds.count("Started"), ended, (version, name))
+                self.assertEqual(kinds.count("Ended"), ended, (version, name))
+            self.play("faults.toml", version)
 
 
 class PageTests(SynchronousTestCase):
