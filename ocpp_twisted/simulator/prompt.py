@@ -167,7 +167,7 @@ class Commands:
     async def _wait(self, word: str, *words: str) -> None:
         check_word(self._bench.version, word)
         number, rest = _number(words)
-        within = _seconds(rest[0].removeprefix("seconds=")) if rest else 60.0
+        within = _amount("seconds", rest[0].removeprefix("seconds=")) if rest else 60.0
         end = self._clock.seconds() + within
         while not self._bench.stands_at(word, number):
             if self._clock.seconds() >= end:
@@ -175,7 +175,7 @@ class Commands:
             await self._sleep(str(_LOOK_EVERY))
 
     def _sleep(self, seconds: str) -> Deferred[None]:
-        return deferLater(self._clock, _seconds(seconds), lambda: None)
+        return deferLater(self._clock, _amount("seconds", seconds), lambda: None)
 
     #: Name to command, how it is written, and what it does.
     _KNOWN: ClassVar[Mapping[str, tuple[_Command, str, str]]] = {
@@ -277,16 +277,6 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(f"{text!r} is not a number of seconds, 0 or more")
-    return seconds
-
-
 def _vehicle(words: Sequence[str]) -> dict[str, Any]:
     known = [each.name for each in fields(Vehicle)]
     found: dict[str, Any] = {}
@@ -294,15 +284,15 @@ def _vehicle(words: Sequence[str]) -> dict[str, Any]:
         name, _, text = word.partition("=")
         if name not in known:
             raise ValueError(f"a car has no {name!r}; it has: {', '.join(known)}")
-        found[name] = _whole(text) if name == "phases" else _positive(name, text)
+        found[name] = _whole(text) if name == "phases" else _amount(name, text)
     return found
 
 
-def _positive(name: str, text: str) -> float:
+def _amount(what: str, text: str) -> float:
     try:
         number = float(text)
     except ValueError:
         number = -1.0
     if not 0 <= number < float("inf"):
-        raise ValueError(f"{name} is a number, 0 or more, not {text!r}")
+        raise ValueError(f"{what}: {text!r} is not a number, 0 or more")
     return number

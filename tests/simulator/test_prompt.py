@@ -121,14 +121,14 @@ class CommandTests(PromptCase):
             ("plug one", "'one' is no number, like 1"),
             ("plug 3", "CP1 has outlets 1 to 2, not 3"),
             ("plug 1 colour=red", "a car has no 'colour'; it has: power, phases, capacity, charge"),
-            ("plug 1 power=x", "power is a number, 0 or more, not 'x'"),
+            ("plug 1 power=x", "power: 'x' is not a number, 0 or more"),
             ("present", "write: present TOKEN [OUTLET]"),
             ("present RED 1 2", "write: present TOKEN [OUTLET]"),
             ("power up", "write: power on, or power off"),
             ("frames", "write: frames on|off"),
             ("fault sulk", "there is no fault 'sulk'; there are: never-answer"),
             ("wait charged", "no charge point of OCPP 1.6 is 'charged'; did you mean charging?"),
-            ("sleep long", "'long' is not a number of seconds, 0 or more"),
+            ("sleep long", "seconds: 'long' is not a number, 0 or more"),
             ("send", "write: send TEXT"),
         ):
             self.assertIn(said, "\n".join(self.says(line)), line)
