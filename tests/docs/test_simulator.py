@@ -43,6 +43,7 @@ class ScenarioTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.central = Central()
         self.network = Network(self.central)
+        self.central.clock = self.network.clock
 
     def make(self, hardware: Hardware) -> Bench:
         modem = Modem(self.network, self.network.clock, Random(1))

@@ -239,6 +239,7 @@ class WholeTests(FleetCase):
     def begin(self) -> None:
         self.central = Central()
         self.network = Network(self.central)
+        self.central.clock = self.network.clock
 
     def heard(self, kind: type[Any]) -> list[Any]:
         return [request for request in self.central.heard if isinstance(request, kind)]
