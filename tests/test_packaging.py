@@ -30,7 +30,8 @@ class PackagingTests(SynchronousTestCase):
         # Every twistd command on the machine imports it.
         program = (
             "import sys, twisted.plugins.ocpp_twisted_plugins\n"
-            "heavy = {'ocpp_twisted.v16', 'ocpp_twisted.service', 'autobahn', 'klein', 'OpenSSL'}\n"
+            "heavy = {'ocpp_twisted.v16', 'ocpp_twisted.service', 'ocpp_twisted.fleet_service', "
+            "'autobahn', 'klein', 'OpenSSL'}\n"
             "print(sorted(heavy & set(sys.modules)))"
         )
         done = subprocess.run(

@@ -159,6 +159,8 @@ class _Carrier(Between):
     def begin(self, receiver: IMessageReceiver) -> None:
         """The connection is open."""
         self.receiver = receiver
+        if not self._modem.online:  # it was on its way when the network went
+            self.transport.close(1001, "the network goes away")
         faults = self._modem.faults
         if (fault := faults.get("half-open")) is not None:
             self._later(fault.alive, self._die)

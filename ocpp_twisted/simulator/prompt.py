@@ -181,7 +181,11 @@ class Commands:
     _KNOWN: ClassVar[Mapping[str, tuple[_Command, str, str]]] = {
         "help": (_help, "help", "list the commands"),
         "status": (_status, "status", "how it is: connection, outlets, faults"),
-        "plug": (_plug, "plug [OUTLET] [power=W] [capacity=WH] [charge=WH]", "a car comes"),
+        "plug": (
+            _plug,
+            "plug [OUTLET] [power=W] [phases=N] [capacity=WH] [charge=WH]",
+            "a car comes",
+        ),
         "unplug": (_unplug, "unplug [OUTLET]", "the cable is taken out of the car"),
         "present": (_present, "present TOKEN [OUTLET]", "hold a token to the reader"),
         "break": (_break, "break FAULT [OUTLET]", "an outlet has a fault, a word of the version"),
@@ -284,8 +288,14 @@ def _vehicle(words: Sequence[str]) -> dict[str, Any]:
         name, _, text = word.partition("=")
         if name not in known:
             raise ValueError(f"a car has no {name!r}; it has: {', '.join(known)}")
-        found[name] = _whole(text) if name == "phases" else _amount(name, text)
+        found[name] = _phases(text) if name == "phases" else _amount(name, text)
     return found
+
+
+def _phases(text: str) -> int:
+    if text not in ("1", "2", "3"):
+        raise ValueError(f"phases: {text!r} is not 1, 2 or 3")
+    return int(text)
 
 
 def _amount(what: str, text: str) -> float:

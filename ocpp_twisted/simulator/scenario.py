@@ -111,6 +111,8 @@ class _Reader:
         self._hardware = Hardware(**msgspec.structs.asdict(station))
         if self._hardware.outlets < 1:
             self._complain("station", "outlets is 1 or more")
+        if self._hardware.phases not in (1, 2, 3):
+            self._complain("station", "phases is 1, 2 or 3")
         self._tokens = self._as(list[str], document.pop("tokens", []), "tokens", [])
         vehicles = self._as(dict[str, Any], document.pop("vehicles", {}), "vehicles", {})
         for name, table in vehicles.items():

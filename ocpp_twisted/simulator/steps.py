@@ -44,9 +44,10 @@ __all__ = [
 #: A number, or a range of which chance takes one: ``[3700, 11000]``.
 Amount: TypeAlias = float | list[float]
 #: A word, or several of which chance takes one.
-Choice: TypeAlias = str | list[str]
+Choice: TypeAlias = str | Annotated[list[str], Meta(min_length=1)]
 #: The number of an outlet, or several of which chance takes one.
-Which: TypeAlias = int | list[int]
+Which: TypeAlias = int | Annotated[list[int], Meta(min_length=1)]
+_Phases: TypeAlias = Annotated[int, Meta(ge=1, le=3)]
 
 
 def drawn(amount: Amount, random: Random) -> float:
@@ -212,7 +213,7 @@ class VehicleKind(Struct, kw_only=True, forbid_unknown_fields=True):
     """Cars of a kind; see `Vehicle`."""
 
     power: Amount = 11_000.0
-    phases: Which = 3
+    phases: _Phases | Annotated[list[_Phases], Meta(min_length=1)] = 3
     capacity: Amount = 60_000.0
     charge: Amount = 12_000.0
 

@@ -71,7 +71,7 @@ class ModemTestCase(SynchronousTestCase):
         self.network = Network(self.comings, limits=Limits(call_timeout=30))
         self.charge_point, self.modem, self.obedient = self.comes("CP1")
 
-    def comes(self, name: str) -> tuple[ChargePoint, Modem, Obedient]:
+    def comes(self, name: str, run: bool = True) -> tuple[ChargePoint, Modem, Obedient]:
         network, obedient = self.network, Obedient()
         modem = Modem(network, network.clock, Random(1))
         options = ChargePointOptions(backoff=Backoff(wait_minimum=5, random_range=0))
@@ -85,7 +85,8 @@ class ModemTestCase(SynchronousTestCase):
             random=Random(1),
         )
         charge_point.start()
-        network.run()
+        if run:
+            network.run()
         return charge_point, modem, obedient
 
     def has(self, name: str, **parameters: Any) -> None:
@@ -329,6 +330,16 @@ class ConnectionTests(ModemTestCase):
         self.charge_point.reconnect()
         self.network.run(0)
         self.assertEqual(self.asks().status, "Accepted")
+
+    def test_offline_while_it_connects(self) -> None:
+        charge_point, modem, _ = self.comes("CP2", run=False)
+        modem.online = False
+        self.network.run(300)
+        self.assertFalse(charge_point.connected)
+        modem.online = True
+        charge_point.reconnect()
+        self.network.run(0)
+        self.assertTrue(charge_point.connected)
 
     def test_a_message_of_ones_own(self) -> None:
         self.modem.send_as_it_is(b'[2,"x","Heartbeat",{}]')

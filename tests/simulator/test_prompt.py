@@ -122,6 +122,7 @@ class CommandTests(PromptCase):
             ("plug 3", "CP1 has outlets 1 to 2, not 3"),
             ("plug 1 colour=red", "a car has no 'colour'; it has: power, phases, capacity, charge"),
             ("plug 1 power=x", "power: 'x' is not a number, 0 or more"),
+            ("plug 1 phases=0", "phases: '0' is not 1, 2 or 3"),
             ("present", "write: present TOKEN [OUTLET]"),
             ("present RED 1 2", "write: present TOKEN [OUTLET]"),
             ("power up", "write: power on, or power off"),
