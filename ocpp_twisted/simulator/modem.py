@@ -178,6 +178,10 @@ class _Carrier(Between):
         """A fault has gone."""
         if name == "half-open" and self._dead:
             self.bury()
+        elif name == "slow-reading" and self._pausing is not None:
+            self._pausing.cancel()
+            self._timers.discard(self._pausing)
+            self._read_on()
 
     # -- IMessageTransport, for the charge point ----------------------------------------------
 

@@ -48,6 +48,15 @@ class _Obedient(ActionPlugin):
         return v16.ClearCacheResponse(status=v16.ClearCacheStatus.Accepted)
 
 
+class _Verbose(ActionPlugin):
+    name = "verbose"
+
+    @on(v16.DataTransferRequest)
+    def transfer(self, charge_point, request):
+        status = v16.DataTransferStatus.Accepted
+        return v16.DataTransferResponse(status=status, data="x" * 100_000)
+
+
 class FleetCase(TestCase):
     """The real server, with some that have a fault and some that have not.
 
@@ -70,7 +79,10 @@ class FleetCase(TestCase):
             self.tls = ClientTLS(ca=pair[0])
             listen = {"wss": [LISTEN], "tls": TLSFiles(pairs=[pair])}
         settings = Settings(
-            action_plugins=[local], limits=self.limits, websocket=self.websocket, **listen
+            action_plugins=[_Verbose(), local],
+            limits=self.limits,
+            websocket=self.websocket,
+            **listen,
         )
         self.server = Server(settings, reactor)
         self.dialer = Dialer(reactor, ping_interval=0.3, close_timeout=0.5)
@@ -124,11 +136,6 @@ class FleetCase(TestCase):
         for modem in self.bad.values():
             modem.listener = lambda sent, message: heard.append(message) if sent else None
         return heard
-
-    def some_pause(self) -> bool:
-        """Whether a bad one is not reading."""
-        carriers = [carrier for modem in self.bad.values() for carrier in modem._carriers]
-        return any(carrier._is_paused for carrier in carriers)
 
     def call(self, name: str, request: Any = CLEAR) -> Deferred[Any]:
         """As the central system."""

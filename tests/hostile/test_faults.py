@@ -139,8 +139,28 @@ class ConnectionTests(FleetCase):
         self.assertEqual(await self.outcomes(4), {"Accepted", CallTimedOut})
         await self.others_are_served()
         self.none_has()
-        await until(lambda: not self.some_pause(), reactor)
         await self.bad_are_served()
+
+
+class GreedyTests(FleetCase):
+    """They ask for much, and read nothing of it."""
+
+    websocket = WebSocketOptions(ping_interval=0, close_timeout=0.5)
+
+    async def test_what_waits_for_them_is_bounded(self) -> None:
+        self.all_have("slow-reading", seconds=600)
+        for modem in self.bad.values():
+            for number in range(200):  # the answers have 20 MB
+                call = f'[2,"{number}","DataTransfer",{{"vendorId":"x"}}]'
+                modem.send_as_it_is(call.encode())
+        await self.others_are_served()
+        dropped = self.server._factory.counts.limited
+        await until(lambda: dropped["max-write-buffer"] == BAD, reactor, 30)
+        self.assertEqual(self.sockets(), GOOD)
+        await self.others_are_served()
+        self.none_has()
+        await self.bad_are_served()
+        self.assertEqual(self.connections(), ALL)
 
 
 class SecureConnectionTests(ConnectionTests):
@@ -148,4 +168,8 @@ class SecureConnectionTests(ConnectionTests):
 
 
 class SecureNewestTests(NewestTests):
+    secure = True
+
+
+class SecureGreedyTests(GreedyTests):
     secure = True

@@ -316,7 +316,7 @@ class ConnectionTests(ModemTestCase):
             self.network.central_system.call("CP1", CLEAR)
         self.network.run(1)
         self.modem.switch_off("slow-reading")
-        self.network.run(9)
+        self.network.run(0)
         self.assertEqual(self.obedient.asked, 3)
 
     def test_offline_and_online(self) -> None:
@@ -404,9 +404,9 @@ class OneReadTests(SynchronousTestCase):
 
     def test_all_of_them_when_it_is_over(self) -> None:
         self.modem.switch_off("slow-reading")
-        self.clock.advance(1)
         self.assertEqual(self.reader.read, [b"1", b"2", b"3"])
         self.assertFalse(self.transport.paused)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_none_of_them_when_the_socket_is_gone(self) -> None:
         self.carrier.lost("gone")
