@@ -159,6 +159,7 @@ class GreedyTests(FleetCase):
         self.assertEqual(self.sockets(), GOOD)
         await self.others_are_served()
         self.none_has()
+        await until(lambda: self.sockets() == ALL, reactor)
         await self.bad_are_served()
         self.assertEqual(self.connections(), ALL)
 
