@@ -13,7 +13,6 @@ from twisted.trial.unittest import TestCase
 from ocpp_twisted.charge_point import Backoff, ChargePointOptions, Target
 from ocpp_twisted.plugins.local import LocalPlugin
 from ocpp_twisted.records import IdTag
-from ocpp_twisted.registration import Status
 from ocpp_twisted.service import Server, Settings
 from ocpp_twisted.simulator.station import Hardware, Station
 from ocpp_twisted.simulator.v2.voice import Voice2
@@ -96,7 +95,7 @@ class Session:
         self.assertEqual(answer.status, "Scheduled")
         stop = await self.call("RequestStopTransaction", transactionId=kept.transactionId)
         self.assertEqual(stop.status, "Accepted")
-        await until(lambda: charge_point.registration is Status.UNKNOWN, reactor)
+        await until(lambda: charge_point.boots[0].reason == "RemoteReset", reactor)
         await charge_point.accepted()
         (kept,) = await self.transactions()
         self.assertEqual((kept.reason, kept.complete), ("Remote", True))
