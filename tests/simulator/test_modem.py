@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
-from hashlib import sha1
 from random import Random
 from typing import Any
 
@@ -29,6 +27,7 @@ from ocpp_twisted.plugin import ActionPlugin, on
 from ocpp_twisted.simulator.faults import Fault
 from ocpp_twisted.simulator.modem import Modem
 from ocpp_twisted.testing import BOOTS, MemoryTransport, Network
+from tests.websocket.handshakes import accept
 
 CLEAR = v16.ClearCacheRequest()
 RESET = v16.ResetRequest(type=v16.ResetType.Soft)
@@ -433,13 +432,7 @@ class HalfOpenSocketTests(SynchronousTestCase):
         self.socket = StringTransport()
         protocol = self.reactor.tcpClients[0][2].buildProtocol(None)
         protocol.makeConnection(self.socket)
-        key = self.socket.value().partition(b"Sec-WebSocket-Key: ")[2].split(b"\r\n")[0]
-        accept = b64encode(sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
-        head = (
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Protocol: ocpp1.6\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
-        )
-        protocol.dataReceived(head)
+        protocol.dataReceived(accept(self.socket.value(), "ocpp1.6"))
         self.socket.clear()
 
     def test_it_asks_into_the_silence(self) -> None:

@@ -18,7 +18,7 @@ from ocpp_twisted.interfaces import IMessageReceiver
 from ocpp_twisted.websocket.client import Dialer
 from ocpp_twisted.websocket.fastpath import write_masked, write_unmasked
 from ocpp_twisted.websocket.target import Target
-from tests.support import CONTINUATION, PING, TEXT, Transport
+from tests.support import CLOSE, CONTINUATION, PING, TEXT, Transport
 from tests.websocket.handshakes import accept
 
 
@@ -196,3 +196,24 @@ class WritingTests(SynchronousTestCase):
     def test_a_server_does_not_mask(self) -> None:
         self.assertEqual(write_unmasked(b"[]"), b"\x81\x02[]")
         self.assertEqual(write_unmasked(b"x" * 126), b"\x81\x7e\x00\x7e" + b"x" * 126)
+
+
+class EndTests(SynchronousTestCase):
+    """We close, and the server answers."""
+
+    def setUp(self) -> None:
+        self.road = Road(fast=True)
+        self.clock: Any = self.road.protocol.factory.reactor
+        self.road.protocol.close(1000, "")
+        self.road.protocol.dataReceived(sent(b"\x03\xe8", CLOSE))
+
+    def test_it_hangs_up(self) -> None:
+        self.road.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.road.kept.lost_because, "we closed with 1000")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_it_does_not(self) -> None:
+        self.clock.advance(4.9)
+        self.assertFalse(self.road.transport.aborted)
+        self.clock.advance(0.1)
+        self.assertTrue(self.road.transport.aborted)
