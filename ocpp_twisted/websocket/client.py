@@ -80,16 +80,22 @@ class OCPPClientProtocol(MessageTransport, WebSocketClientProtocol):
     def credit_used_up(self) -> None:
         """See `ocpp_twisted.websocket.bounds.Bounded`; it never is."""
 
-    def onConnecting(self, details: object) -> ConnectingRequest:
-        """What the opening handshake asks for."""
+    def startHandshake(self) -> None:
+        """Ask to come in.
+
+        Autobahn's own prints the transport's details first, for a log entry that nobody sees: a
+        fifth of what a handshake costs.
+        """
         target = self._target
-        return ConnectingRequest(
-            host=f"[{target.host}]" if ":" in target.host else target.host,
-            port=target.port,
-            resource=target.resource,
-            headers=target.request_headers,
-            useragent=self.factory.useragent,
-            protocols=self._subprotocols,
+        self._actuallyStartHandshake(
+            ConnectingRequest(
+                host=f"[{target.host}]" if ":" in target.host else target.host,
+                port=target.port,
+                resource=target.resource,
+                headers=target.request_headers,
+                useragent=self.factory.useragent,
+                protocols=self._subprotocols,
+            )
         )
 
     def processHandshake(self) -> None:
