@@ -92,29 +92,49 @@ class Certificates:
         self.run_for(1000)
         self.assertEqual(self.heard("SignCertificate", "SecurityEventNotification"), [])
 
-    def test_a_new_one_is_shown_at_once(self):
+    def connected_with(self, authority: Authority) -> None:
+        """It has been made with a certificate, and knows who has signed the central system's."""
         directory = Path(self.mktemp())
-        authority = Authority("A")
-        self.install(authority)
-        charge_point = self.station.charge_point
         cert, key = authority.issue("CP1").write(directory / "old.pem")
-        charge_point.target = Target(
-            url="wss://central-system/CP1", tls=ClientTLS(cert=cert, key=key)
+        ca = directory / "ca.pem"
+        ca.write_bytes(pem(authority.certificate))
+        self.station.charge_point.target = Target(
+            url="wss://central-system/CP1", tls=ClientTLS(ca=ca, cert=cert, key=key)
         )
+        self.old = cert
+
+    def tls(self) -> Any:
+        return self.station.charge_point.target.tls
+
+    def trusted(self) -> list[str]:
+        found = x509.load_pem_x509_certificates(self.tls().ca.read_bytes())
+        return [each.subject.rfc4514_string() for each in found]
+
+    def test_a_new_one_is_shown_at_once(self):
+        authority = Authority("A")
+        self.connected_with(authority)
         self.assertEqual(self.get("SecurityCtrlr", "SecurityProfile"), "3")
         connections = len(self.central.online)
         self.assertEqual(self.signed(self.sign(), authority), "Accepted")
         self.assertEqual(len(self.central.online), connections + 1)
-        tls = charge_point.target.tls
-        shown = x509.load_pem_x509_certificate(tls.cert.read_bytes())
-        self.assertNotEqual(tls.cert, cert)
+        shown = x509.load_pem_x509_certificate(self.tls().cert.read_bytes())
+        self.assertNotEqual(self.tls().cert, self.old)
         self.assertEqual(shown.issuer.rfc4514_string(), "CN=A")
-        self.assertEqual(tls.ca.read_bytes(), pem(authority.certificate))
-        self.network.result(self.station.stop())
-        self.assertFalse(tls.cert.exists())
-        self.station.start()  # with power the files are there again
-        self.run_for(1)
-        self.assertTrue(charge_point.target.tls.cert.exists())
+        self.assertEqual(self.trusted(), ["CN=A"])
+
+    def test_roots_that_are_installed_are_trusted(self):
+        self.connected_with(Authority("A"))
+        self.install(Authority("B"))
+        self.assertEqual(self.trusted(), ["CN=A", "CN=B"])
+        self.assertEqual(self.tls().cert, self.old)
+        if self.version == "2.0":
+            return
+        first, second = self.installed(CSMS)
+        delete = "DeleteCertificate"
+        self.assertEqual(self.ask(delete, certificateHashData=first)["status"], "Accepted")
+        self.assertEqual(self.trusted(), ["CN=B"])
+        # the connection stands on the last one
+        self.assertEqual(self.ask(delete, certificateHashData=second)["status"], "Failed")
 
     def test_by_somebody_unknown(self):
         self.install(Authority("A"))

@@ -10,9 +10,11 @@ from collections import deque
 from dataclasses import replace
 from typing import Any
 
+from cryptography import x509
 from twisted.internet.interfaces import IDelayedCall
 
 from ocpp_twisted.plugin import after, on
+from ocpp_twisted.security.pem import read
 from ocpp_twisted.simulator.certificates import Certificates
 from ocpp_twisted.simulator.v2.block import Block
 from ocpp_twisted.simulator.v2.device_model import Key, Variable
@@ -44,7 +46,7 @@ class Security(Block):
         self.certificates = Certificates(_MOST_ROOTS)
         self._events: deque[Any] = deque(maxlen=_MOST_EVENTS)
         self._signing: IDelayedCall | None = None
-        self._shows_own = False
+        self._knows_roots = False
         self._new_password = False
         self._requests = 0
         voice.live(
@@ -132,6 +134,7 @@ class Security(Block):
     @on(*every("CertificateSigned"))
     def certificate_signed(self, link: Any, request: Any) -> Any:
         """See OCPP."""
+        self._know_roots()
         kind = str(given(request, "certificateType") or _STATION)
         wrong = self.certificates.take(
             kind, request.certificateChain, _ROOTS.get(kind, _CSMS), self.now()
@@ -146,39 +149,57 @@ class Security(Block):
 
     @after(*every("CertificateSigned"))
     def certificate_taken(self, link: Any, request: Any, response: Any) -> None:
-        """A bad one is told of; a good one is used at once where it is shown (A02.FR.08)."""
+        """A bad one is told of; a good one is shown as soon as it is valid (A02.FR.08)."""
         if response.status != "Accepted":
             self.event("InvalidChargingStationCertificate")
-        elif self.station.charge_point.target.security_profile == 3:
-            self.use_certificates()
+            return
+        first = x509.load_pem_x509_certificate(request.certificateChain.encode())
+        self.later((first.not_valid_before_utc - self.now()).total_seconds(), self._show_newest)
+
+    def _show_newest(self) -> None:
+        if self.station.charge_point.target.security_profile == 3:
+            self._trust_and_show()
             self.station.charge_point.reconnect()
 
-    def use_certificates(self) -> None:
-        """Let the next connection show the newest certificate."""
+    def _trust_and_show(self) -> None:
+        """The next connection trusts what is installed now, and shows the newest certificate."""
         charge_point, now = self.station.charge_point, self.now()
-        if self.certificates.own(_STATION, now) is not None:
-            self._shows_own = True
-            tls = self.certificates.tls(_CSMS, _STATION, now)
-            charge_point.target = replace(charge_point.target, tls=tls)
+        old, shows = charge_point.target.tls, charge_point.target.security_profile == 3
+        tls = replace(
+            self.certificates.tls(_CSMS, _STATION if shows else "", now), verify=old.verify
+        )
+        if shows and tls.cert is None:  # it has none but what it was made with
+            tls = replace(tls, cert=old.cert, key=old.key)
+        charge_point.target = replace(charge_point.target, tls=tls)
 
-    def before_boot(self) -> None:
-        """Power is on again: the files that TLS reads are made anew."""
-        if self._shows_own:
-            self.use_certificates()
+    def _know_roots(self) -> None:
+        """What it was made with is installed, too."""
+        path = self.station.charge_point.target.tls.ca
+        if path is not None and not self._knows_roots:
+            self.certificates.trust(_CSMS, read(path, "root", x509.load_pem_x509_certificates))
+        self._knows_roots = True
+
+    def _trust_anew(self) -> None:
+        target = self.station.charge_point.target
+        if target.secure and target.tls.ca is not None:
+            self._trust_and_show()
 
     # -- whom it trusts (M03 to M05) ----------------------------------------------------------
 
     @on(*every("InstallCertificate"))
     def install_certificate(self, link: Any, request: Any) -> Any:
         """See OCPP, M05."""
-        status = self.certificates.install(
-            str(request.certificateType), request.certificate, self.now()
-        )
+        self._know_roots()
+        use = str(request.certificateType)
+        status = self.certificates.install(use, request.certificate, self.now())
+        if status == "Accepted" and use == _CSMS:
+            self._trust_anew()
         return self.make("InstallCertificateResponse", status=status)
 
     @on(*every("DeleteCertificate"))
     def delete_certificate(self, link: Any, request: Any) -> Any:
         """See OCPP, M04; its own one it keeps (M04.FR.06)."""
+        self._know_roots()
         wanted = request.certificateHashData
         own = self.certificates.own(_STATION, self.now())
         if own is not None and self._is(own.certificate, wanted):
@@ -186,6 +207,8 @@ class Security(Block):
         else:
             in_use = [_CSMS] if self.station.charge_point.target.secure else []
             status = self.certificates.delete(wanted, in_use)
+            if status == "Accepted":
+                self._trust_anew()
         return self.make("DeleteCertificateResponse", status=status)
 
     def _is(self, certificate: Any, wanted: Any) -> bool:
@@ -198,6 +221,7 @@ class Security(Block):
     @on(*every("GetInstalledCertificateIds"))
     def get_installed(self, link: Any, request: Any) -> Any:
         """See OCPP, M03; those that the version cannot name are left out."""
+        self._know_roots()
         wanted = given(request, "certificateType")
         chains = [
             self._chain(use, [certificate])

@@ -203,7 +203,6 @@ class Voice2:
     def boot(self) -> Request[Any]:
         """See `Voice`."""
         hardware, make = self.station.hardware, self.dialect.make
-        self.security.before_boot()
         reason, self._boot_reason = self._boot_reason, "PowerUp"
         station = make(
             "ChargingStationType",
@@ -251,7 +250,6 @@ class Voice2:
         """See `Voice`."""
         self._power_off()
         self.firmware.switched_off()
-        self.security.certificates.stop()
 
     def state(self, outlet: Outlet) -> str:
         """See `Voice`."""
