@@ -313,7 +313,7 @@ class CommandTests(RunTestCase):
         self.assertIn("4 charge points of OCPP 1.6, heartbeat, 5 a second each, 1.0 s", command.out)
         self.assertIn("20 due, 20 sent, 20 answered", command.out)
         self.assertIn("2 processes", command.out)
-        self.assertIn("starting, ", command.err)
+        self.assertIn(" of 4 open", command.err)
         told = json.loads(file.read_text())
         self.assertTrue(told["good"])
         self.assertEqual(told["requests"]["answered"], 20)
