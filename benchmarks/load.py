@@ -1,4 +1,4 @@
-"""Charge points of OCPP 1.6 that load a server; one process, run by the harness.
+"""Charge points that load a server, of OCPP 1.6 or 2.0.1; one process, run by the harness.
 
 Opens all connections, then keeps a number of CALLs in flight over all of them in turn, and
 prints one line of JSON: what was sent and answered, how long the answers took, and how much
@@ -21,7 +21,7 @@ from typing import Any
 import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from benchmarks.traffic import KINDS
+from benchmarks.traffic import ALL_KINDS, SUBPROTOCOLS
 
 _CLEAR_CACHE_ACCEPTED = b'{"status":"Accepted"}'
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -43,7 +43,7 @@ class Load:
     """Counts what all connections do, and says which of them is next."""
 
     def __init__(self, kind: str) -> None:
-        self.messages = [(action, payload.encode()) for action, payload in KINDS[kind]]
+        self.messages = [(action, payload.encode()) for action, payload in ALL_KINDS[kind]]
         self.idle: deque[ChargePoint] = deque()
         self.answered = 0
         self.failed = 0
@@ -107,6 +107,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
     before = resident_bytes(options.pid[0])
     opening = time.perf_counter()
     at_once = asyncio.Semaphore(100)
+    subprotocol = SUBPROTOCOLS.get(options.kind, "ocpp1.6")
 
     async def connect(number: int) -> None:
         async with at_once:
@@ -114,7 +115,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
                 lambda: ChargePoint(load),
                 f"{options.url}/CP{number}",
                 ssl_context=tls,
-                extra_headers={"Sec-WebSocket-Protocol": "ocpp1.6"},
+                extra_headers={"Sec-WebSocket-Protocol": subprotocol},
                 websocket_handshake_timeout=60,
             )
         load.idle.append(charge_point)
@@ -172,7 +173,7 @@ def main() -> None:
     parser.add_argument(
         "--pid", type=int, action="append", required=True, help="of the server; of others, too"
     )
-    parser.add_argument("--kind", choices=KINDS, required=True)
+    parser.add_argument("--kind", choices=ALL_KINDS, required=True)
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--in-flight", type=int, default=64)
     parser.add_argument("--seconds", type=float, required=True)

@@ -13,6 +13,7 @@ from inspect import iscoroutine
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -24,7 +25,7 @@ from ocpp_twisted.interfaces import IChargePoint, IMessageTransport, IObserver
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.ocppj.events import CallReceived
 from ocpp_twisted.ocppj.leniency import Repair, maker
-from ocpp_twisted.ocppj.message import Response
+from ocpp_twisted.ocppj.message import Request, Response
 from ocpp_twisted.ocppj.session import NOT_ADMITTED, Session
 from ocpp_twisted.remembered import OpenCall, Remembered
 from ocpp_twisted.routing import Route
@@ -50,6 +51,7 @@ class Answering:
 
     __slots__ = (
         "_deadlines",
+        "_handled",
         "_held",
         "_limits",
         "_observer",
@@ -95,6 +97,8 @@ class Answering:
         self._unread: list[bytes] | None = None
         #: See `IChargePoint.message_id`.
         self.message_id = ""
+        #: The CALL whose handler is being called.
+        self._handled: CallReceived | None = None
 
     # -- for the other half -------------------------------------------------------------------
 
@@ -127,6 +131,13 @@ class Answering:
 
     # -- a CALL -------------------------------------------------------------------------------
 
+    def payload_of(self, request: Request[Any]) -> Raw | None:
+        """See `IChargePoint.payload_of`."""
+        event = self._handled
+        if event is None or event.request is not request or event.repairs:
+            return None
+        return event.payload
+
     def _called(self, event: CallReceived) -> None:
         charge_point: Any = self
         route = self._routes[event.action.name]
@@ -143,19 +154,22 @@ class Answering:
             self._refuse(event, CallFault(ErrorCode.NOT_SUPPORTED, text))
             return
         self.message_id = event.message_id
+        self._handled = event
         try:
             outcome = route.request(charge_point, event.request)
         except (Exception, CancelledError):
+            self._handled = None
             self._handler_failed(event, Failure())
             return
+        self._handled = None
         if isinstance(outcome, Response):
             self._answer(event, outcome)
             return
-        if iscoroutine(outcome):
-            outcome = ensureDeferred(outcome)
         if not isinstance(outcome, Deferred):
-            self._answer(event, outcome)
-            return
+            if not iscoroutine(outcome):
+                self._answer(event, outcome)
+                return
+            outcome = ensureDeferred(outcome)
         call = OpenCall(event, 0.0, self)
         if self._state is State.OPEN:
             self._wait_for(call)
@@ -192,7 +206,8 @@ class Answering:
         call.deadline = self._deadlines.now() + self._limits.answer_timeout
         self._open[call.event.message_id] = call
         self._deadlines.watch(connection, call.deadline)
-        self._pace_receiving()
+        if len(self._open) >= self._limits.open_calls:
+            self._pace_receiving()
 
     @staticmethod
     def _done(call: OpenCall) -> Answering | None:
@@ -321,13 +336,15 @@ class Answering:
         """A CALL has been answered: take those that waited for it."""
         if self._taking_held:
             return  # one of those has been answered at once: the loop below goes on
-        self._taking_held = True
-        try:
-            while self._held and len(self._open) < self._limits.open_calls:
-                self._take_held(self._held.pop(0))
-        finally:
-            self._taking_held = False
-        self._pace_receiving()
+        if self._held:
+            self._taking_held = True
+            try:
+                while self._held and len(self._open) < self._limits.open_calls:
+                    self._take_held(self._held.pop(0))
+            finally:
+                self._taking_held = False
+        if self._paused:
+            self._pace_receiving()
         self._close_if_finished()
 
     def _take_held(self, event: CallReceived) -> None:
@@ -409,6 +426,8 @@ def run_handler(handler: Callable[..., Any], charge_point: IChargePoint, *argume
     except (Exception, CancelledError):
         failed(Failure())
         return
+    if outcome is None:
+        return  # most have nothing more to do
     if iscoroutine(outcome):
         outcome = ensureDeferred(outcome)
     if isinstance(outcome, Deferred):

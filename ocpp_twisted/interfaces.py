@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 from twisted.internet.defer import Deferred
 from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
@@ -218,6 +218,13 @@ class IChargePoint(Interface):
         "What it does wrong and was let through: `Repair` to how often, earlier connections "
         "included. A live, read-only view."
     )
+
+    def payload_of(request: Request[Any]) -> Raw | None:
+        """The JSON text that a request was read from, while a request handler is called for it.
+
+        :returns: it as it came, and the version's schema allows it; None if something in it had to
+            be mended, or the process that holds the connection is another one.
+        """
 
     def call(
         request: Request[ResponseT_co], timeout: float | None = None

@@ -105,6 +105,34 @@ class AnswerTests(SynchronousTestCase):
         looked_up.callback(None)
         self.assertEqual(cp1.hears(), [TIME_RESULT])
 
+    def test_the_json_text_of_a_request(self) -> None:
+        texts, requests = [], []
+
+        def handler(charge_point, request):
+            requests.append(request)
+            texts.extend(charge_point.payload_of(each) for each in requests)
+            return TIME
+
+        cp1 = handled_by(handler)
+        cp1.says('[2,"h1","Heartbeat", { } ]')
+        self.assertIsNone(cp1.connection.payload_of(requests[0]))
+        cp1.says(HEARTBEAT.replace("h1", "h2"))
+        first, of_another, second = texts
+        self.assertEqual((bytes(first), of_another, bytes(second)), (b"{ }", None, b"{}"))
+        cp1.says('[2,"h3","Heartbeat",null]')  # which is mended
+        self.assertIsNone(texts[-1])
+
+    def test_no_json_text_after_a_handler_that_failed(self) -> None:
+        requests = []
+
+        def handler(charge_point, request):
+            requests.append(request)
+            raise CallFault(ErrorCode.INTERNAL_ERROR, "no")
+
+        cp1 = handled_by(handler)
+        cp1.says(HEARTBEAT)
+        self.assertIsNone(cp1.connection.payload_of(requests[0]))
+
     def test_the_handler_gets_the_charge_point_and_the_typed_request(self) -> None:
         seen = []
         cp1 = handled_by(lambda *arguments: seen.append(arguments) or TIME)

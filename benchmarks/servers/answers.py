@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import inlineCallbacks
 
-from ocpp_twisted import v16
+from ocpp_twisted import v16, v201
 from ocpp_twisted.errors import CallFailed
 from ocpp_twisted.interfaces import IChargePoint
 from ocpp_twisted.plugin import ActionPlugin, after, on
@@ -25,6 +25,15 @@ class Answers(ActionPlugin):
     @on(v16.MeterValuesRequest)
     def meter_values(self, charge_point: IChargePoint, request: v16.MeterValuesRequest) -> Any:
         return v16.MeterValuesResponse()
+
+    @on(v201.TransactionEventRequest)
+    def event(self, charge_point: IChargePoint, request: v201.TransactionEventRequest) -> Any:
+        return v201.TransactionEventResponse()
+
+    @on(v16.StartTransactionRequest)
+    def start(self, charge_point: IChargePoint, request: v16.StartTransactionRequest) -> Any:
+        accepted = v16.IdTagInfo(status=v16.AuthorizationStatus.Accepted)
+        return v16.StartTransactionResponse(transactionId=12345, idTagInfo=accepted)
 
     @on(v16.StatusNotificationRequest)
     def status(self, charge_point: IChargePoint, request: v16.StatusNotificationRequest) -> Any:

@@ -87,6 +87,7 @@ class CallReceived(Struct, gc=False):
     """The peer calls: answer it with `Session.result` or `Session.error`, once.
 
     :ivar digest: a number that the same message has again, in any process, and hardly any other.
+    :ivar payload: the request's JSON text as it came.
     :ivar repairs: what the schema does not allow and was let through; None if it was all right.
     """
 
@@ -94,6 +95,7 @@ class CallReceived(Struct, gc=False):
     action: Action
     request: Request[Any]
     digest: int
+    payload: Raw
     repairs: list[Repair] | None = None
 
 

@@ -248,7 +248,7 @@ class Session:
             reply = self._encode_error(MessageType.CALLERROR, message_id, fault)
             return Rejected(f"CALL {excerpt(frame.action, 50)}: {_short(fault)}", reply)
         self._answering[message_id] = digest
-        return CallReceived(message_id, action, request, digest, repairs)
+        return CallReceived(message_id, action, request, digest, frame.payload, repairs)
 
     def _again(self, message_id: str, digest: int) -> Rejected:
         """A CALL with the id of one that is being handled."""

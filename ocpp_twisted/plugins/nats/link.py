@@ -23,7 +23,7 @@ from ocpp_twisted.plugins.nats.direct import Direct
 from ocpp_twisted.plugins.nats.errors import Disconnected, LinkError, TooLarge
 from ocpp_twisted.plugins.nats.protocol import Message, block, pub
 from ocpp_twisted.plugins.nats.reach import LinkOptions, without_secrets
-from ocpp_twisted.plugins.nats.waiting import Waiting
+from ocpp_twisted.plugins.nats.waiting import Asked, Promised, Waiting
 
 __all__ = ["Link", "Subscription"]
 
@@ -196,15 +196,27 @@ class Link:
             `NoAnswer`, `Disconnected` and `TooLarge`. Cancel it to wait no longer.
         """
         head = headers if isinstance(headers, bytes) else block(headers)
-        result, reply, asked = self._waiting.expect(timeout, subject, again)
-        asked.text, asked.size = pub(subject, reply, head, payload), len(head) + len(payload)
-        if not again or self.connected:
+        asked = Promised(self._waiting, subject, again)
+        try:
+            self.ask(asked, payload, head, timeout)
+        except LinkError:
+            return fail()
+        return asked.result
+
+    def ask(self, asked: Asked, payload: bytes, head: bytes, timeout: float) -> None:
+        """As `request`, without a Deferred: `asked` says where, and hears what comes of it.
+
+        :raises Disconnected: or `TooLarge`; then `asked` hears nothing.
+        """
+        reply = self._waiting.expect(asked, timeout)
+        text = asked.text = pub(asked.subject, reply, head, payload)
+        size = asked.size = len(head) + len(payload)
+        if not asked.again or self.connected:
             try:
-                self._send(asked.text, asked.size)
+                self._send(text, size)
             except LinkError:
-                self._waiting.forget(reply)
-                return fail()
-        return result
+                self._waiting.forget(asked)
+                raise
 
     def expect(self, timeout: float) -> tuple[Deferred[Message], str]:
         """A message that somebody is going to send us.
@@ -212,8 +224,8 @@ class Link:
         :param timeout: seconds until `NoAnswer`.
         :returns: a Deferred as from `request`, and the subject where the message is to go.
         """
-        result, subject, _ = self._waiting.expect(timeout)
-        return result, subject
+        asked = Promised(self._waiting)
+        return asked.result, self._waiting.expect(asked, timeout)
 
     def subscribe(
         self, subject: str, handler: Callable[[Message], object], queue: str = ""
@@ -252,11 +264,11 @@ class Link:
         direct.write(text)
 
     def _send_again(self) -> None:
-        for reply, asked in self._waiting.again():
+        for asked in self._waiting.again():
             try:
                 self._send(asked.text, asked.size)
             except LinkError as error:
-                self._waiting.fail(reply, error)
+                self._waiting.fail(asked, error)
 
     # -- the connection -----------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ twice.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ocpp_twisted.errors import CallFailed, CallFault, ConfigurationError, ErrorCode
+from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import (
     AnsweredHandler,
     DataTransferHandler,
@@ -41,6 +42,7 @@ from ocpp_twisted.plugins.nats.protocol import Message
 from ocpp_twisted.plugins.nats.reach import check_reactor
 from ocpp_twisted.plugins.nats.settings import NatsSettings, settings_of
 from ocpp_twisted.plugins.nats.subjects import Subjects
+from ocpp_twisted.plugins.nats.waiting import Asked
 from ocpp_twisted.plugins.nats.wire import (
     REGISTRATIONS,
     Ended,
@@ -49,14 +51,17 @@ from ocpp_twisted.plugins.nats.wire import (
     Result,
     WireError,
     head_of,
+    head_of_call,
     read_answer,
 )
+from ocpp_twisted.registration import Status
 from ocpp_twisted.versions import CATALOGUES
 
 __all__ = ["NatsPlugin"]
 
 _log = Logger()
 _encode = msgspec.json.Encoder().encode
+_NOBODY = None, None, b""
 #: Answers that are not written yet, of which workers want to hear when they are.
 _MOST_UNWRITTEN = 1000
 #: Seconds in which the log tells once of what hinders.
@@ -68,6 +73,55 @@ _HINDRANCES: Mapping[type[Exception], str] = {
     TooLarge: "too large",
     WireError: "broken answer",
 }
+
+
+class _Road:
+    """Where messages of one action of one version go.
+
+    :ivar group: of workers; both are known when the plug-in has been started.
+    """
+
+    __slots__ = ("action", "group", "subject", "version")
+
+    def __init__(self, version: str, action: str) -> None:
+        self.version = version
+        self.action = action
+        self.subject = self.group = ""
+
+
+class _Question(Asked):
+    """A CALL that a worker is to answer; each object more costs, for each CALL.
+
+    :ivar answer: what the handler has returned.
+    """
+
+    __slots__ = ("answer", "charge_point", "head", "kind", "payload", "plugin", "road")
+
+    def __init__(
+        self,
+        plugin: NatsPlugin,
+        charge_point: IChargePoint,
+        kind: type[Request[Any]],
+        road: _Road,
+        payload: bytes,
+        head: bytes,
+    ) -> None:
+        super().__init__(road.subject, again=True)
+        self.plugin = plugin
+        self.charge_point = charge_point
+        self.kind = kind
+        self.road = road
+        self.payload = payload
+        self.head = head
+        self.answer: Deferred[Response] = Deferred()
+
+    def answered(self, message: Message) -> None:
+        """See `Asked.answered`."""
+        self.plugin._answered(self, message)
+
+    def failed(self, error: LinkError) -> None:
+        """See `Asked.failed`."""
+        self.plugin._unanswered(self, error)
 
 
 @implementer(IActionPlugin, IMeasured, IReportsHealth)
@@ -84,12 +138,13 @@ class NatsPlugin:
         self._reactor = reactor
         self._link: Link | None = None
         self._settings: NatsSettings | None = None
-        self._actions: set[str] = set()
-        #: (version, action) to the subject and the group.
-        self._to: dict[tuple[str, str], tuple[str, str]] = {}
+        self._roads: list[_Road] = []
+        #: The headers that all messages of a charge point have; good for a connection, and a
+        #: registration.
+        self._heads: dict[Identity, tuple[IChargePoint, Status, bytes]] = {}
         self._open = 0
         #: Who has an open CALL, and its CALLs that wait for that one's answer.
-        self._busy: dict[IChargePoint, deque[Callable[[], object]] | None] = {}
+        self._busy: dict[IChargePoint, deque[_Question] | None] = {}
         self._after: dict[int, tuple[Response, str]] = {}
         self._outcomes: Counter[str] = Counter()
         self._told: dict[str, float] = {}
@@ -105,11 +160,14 @@ class NatsPlugin:
         """
         check_reactor(self._reactor, "ocpp")
         settings = settings_of(config)
-        for action in settings.routes.keys() - self._actions:
+        for action in settings.routes.keys() - {road.action for road in self._roads}:
             raise ConfigurationError(
                 f"--nats-route {action}={settings.routes[action]}: charge points send no {action}"
             )
         self._settings = settings
+        for road in self._roads:
+            road.group = settings.routes.get(road.action, settings.group)
+            road.subject = settings.subjects.action(road.group, road.version, road.action)
         self._link = Link(settings.link, self._reactor)
         self._link.start()
 
@@ -143,108 +201,86 @@ class NatsPlugin:
         known = CATALOGUES[version].actions.get(action)
         if known is not None and known.sent_by is Sender.CENTRAL_SYSTEM:
             return None
-        self._actions.add(action)
-
-        def handle(charge_point: IChargePoint, request: Request[Any] | Send) -> Any:
-            return self._handle(charge_point, version, action, request)
-
-        return handle
+        road = _Road(version, action)
+        self._roads.append(road)
+        return lambda charge_point, request: self._handle(charge_point, road, request)
 
     def data_transfer_handlers(self) -> Mapping[Any, tuple[DataTransferHandler, Any]]:
         """See `IActionPlugin.data_transfer_handlers`: none, the workers sort them out."""
         return {}
 
-    def _handle(
-        self, charge_point: IChargePoint, version: str, action: str, request: Request[Any] | Send
-    ) -> Any:
+    def _handle(self, charge_point: IChargePoint, road: _Road, request: Request[Any] | Send) -> Any:
         link, settings = self._link, self._settings
         assert link is not None
         assert settings is not None
-        if action == "Heartbeat" and settings.heartbeat and isinstance(request, Request):
+        if road.action == "Heartbeat" and settings.heartbeat and isinstance(request, Request):
             return request.RESPONSE(currentTime=datetime.now(UTC))
-        subject, group = self._to.get((version, action)) or self._subject(version, action)
-        head = head_of(self._origin(charge_point, action, charge_point.message_id))
-        payload = write(request)
+        head = self._head(charge_point)
+        head = head_of_call(head, road.action, charge_point.message_id)
         if isinstance(request, Send):
-            return self._publish(subject, payload, head)
+            return self._publish(road.subject, write(request), head)
+        raw = charge_point.payload_of(request)
+        payload = write(request) if raw is None else bytes(raw)
         if self._open >= settings.limit:
             self._outcomes["too many"] += 1
             raise _try_again("too many messages wait for workers")
         self._open += 1
+        question = _Question(self, charge_point, type(request), road, payload, head)
         if charge_point not in self._busy:
             self._busy[charge_point] = None
-            return self._ask(charge_point, type(request), group, subject, payload, head)
+            self._ask(question)
+            return question.answer
         # Charge points send one CALL at a time; those that do not still have them in their order.
-        answer: Deferred[Response] = Deferred()
         waiting = self._busy[charge_point]
         if waiting is None:  # a deque takes 600 bytes
             waiting = self._busy[charge_point] = deque()
-        waiting.append(
-            lambda: self._ask(
-                charge_point, type(request), group, subject, payload, head
-            ).chainDeferred(answer)
-        )
-        return answer
+        waiting.append(question)
+        return question.answer
 
-    def _ask(
-        self,
-        charge_point: IChargePoint,
-        kind: type[Request[Any]],
-        group: str,
-        subject: str,
-        payload: bytes,
-        head: bytes,
-    ) -> Deferred[Any]:
+    def _ask(self, question: _Question) -> None:
         assert self._link is not None
         assert self._settings is not None
-        seconds = self._settings.patience
-        asked: Deferred[Any]
-        asked = self._link.request(subject, payload, head, timeout=seconds, again=True)
-        # One pair of callbacks: each costs, for each CALL.
-        return asked.addCallbacks(
-            self._answered,
-            self._unanswered,
-            callbackArgs=(charge_point, kind, group),
-            errbackArgs=(charge_point, group),
-        )
+        try:
+            self._link.ask(question, question.payload, question.head, self._settings.patience)
+        except LinkError as error:
+            self._unanswered(question, error)
 
-    def _answered(
-        self, message: Message, charge_point: IChargePoint, kind: type[Request[Any]], group: str
-    ) -> Response:
-        self._next(charge_point)
-        self._deserted.discard(group)
+    def _answered(self, question: _Question, message: Message) -> None:
+        self._next(question.charge_point)
+        if self._deserted:
+            self._deserted.discard(question.road.group)
         try:
             payload, after = read_answer(message)
-            response = response_reader(kind)(payload)
-        except CallFault:
+            response = response_reader(question.kind)(payload)
+        except CallFault as fault:
             self._outcomes["refused"] += 1
-            raise
+            question.answer.errback(Failure(fault))
+            return
         except (WireError, msgspec.MsgspecError, RecursionError) as error:
-            self._hindered(WireError(f"the answer of a worker to {kind.ACTION}: {error}"))
-            raise _try_again("no worker has answered") from error
+            action = question.kind.ACTION
+            self._hindered(WireError(f"the answer of a worker to {action}: {error}"))
+            question.answer.errback(Failure(_try_again("no worker has answered")))
+            return
         self._outcomes["answered"] += 1
         if after is not None:
             self._after[id(response)] = response, after
             if len(self._after) > _MOST_UNWRITTEN:
                 del self._after[next(iter(self._after))]
-        return response
+        question.answer.callback(response)
 
-    def _unanswered(self, failure: Failure, charge_point: IChargePoint, group: str) -> Failure:
-        self._next(charge_point)
-        error = failure.value
-        if not isinstance(error, LinkError):
-            return failure  # it was cancelled
+    def _unanswered(self, question: _Question, error: LinkError) -> None:
+        self._next(question.charge_point)
         if isinstance(error, NoResponders):
-            self._deserted.add(group)
+            self._deserted.add(question.road.group)
         self._hindered(error)
         text = str(error) if isinstance(error, TooLarge) else "no worker has answered"
-        raise _try_again(text) from error
+        question.answer.errback(Failure(_try_again(text)))
 
     def _next(self, charge_point: IChargePoint) -> None:
         self._open -= 1
         waiting = self._busy[charge_point]
         if waiting:
-            waiting.popleft()()
+            self._ask(waiting.popleft())
         else:
             del self._busy[charge_point]
 
@@ -264,9 +300,11 @@ class NatsPlugin:
         return self._written
 
     def _written(self, charge_point: IChargePoint, request: Any, response: Response) -> None:
-        _, subject = self._after.pop(id(response), (response, None))
-        if subject is not None:
-            self._publish(subject, b"", head_of(self._origin(charge_point)))
+        if self._after:
+            _, subject = self._after.pop(id(response), (response, None))
+            if subject is None:
+                return
+            self._publish(subject, b"", self._head(charge_point))
 
     def refused_handler(self, version: str, action: str) -> None:
         """See `IActionPlugin.refused_handler`: workers are not told; the gateway's log says it."""
@@ -290,13 +328,14 @@ class NatsPlugin:
 
     def charge_point_online(self, charge_point: IChargePoint) -> None:
         """See `IActionPlugin.charge_point_online`: one worker of each group hears it."""
-        head = head_of(self._origin(charge_point))
+        head = self._head(charge_point)
         for group in self._groups():
             self._publish(self._subjects.online(group), b"{}", head)
 
     def charge_point_offline(self, charge_point: IChargePoint, reason: str, seconds: float) -> None:
         """See `IActionPlugin.charge_point_offline`: one worker of each group hears it."""
-        head = head_of(self._origin(charge_point))
+        head = self._head(charge_point)
+        del self._heads[charge_point.identity]
         payload = _encode(Offline(reason, seconds))
         for group in self._groups():
             self._publish(self._subjects.offline(group), payload, head)
@@ -320,20 +359,23 @@ class NatsPlugin:
         assert self._settings is not None
         return {self._settings.group, *self._settings.routes.values()}
 
-    def _subject(self, version: str, action: str) -> tuple[str, str]:
-        assert self._settings is not None
-        group = self._settings.routes.get(action, self._settings.group)
-        found = self._to[version, action] = self._subjects.action(group, version, action), group
-        return found
+    def _head(self, charge_point: IChargePoint) -> bytes:
+        """The headers of a message about a charge point."""
+        identity, registration = charge_point.identity, charge_point.registration
+        known, then, head = self._heads.get(identity, _NOBODY)
+        if known is not charge_point or then is not registration:
+            head = head_of(self._origin(charge_point))
+            self._heads[identity] = charge_point, registration, head
+        return head
 
-    def _origin(self, charge_point: IChargePoint, action: str = "", message_id: str = "") -> Origin:
+    def _origin(self, charge_point: IChargePoint, action: str = "") -> Origin:
         assert self._settings is not None
         identity = charge_point.identity
         return Origin(
             identity.id,
             charge_point.version,
             action,
-            message_id,
+            "",
             identity.name,
             charge_point.peer,
             REGISTRATIONS[charge_point.registration],

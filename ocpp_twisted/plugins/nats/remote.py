@@ -94,6 +94,9 @@ class RemoteChargePoint:
         """Nothing: its gateway counts them."""
         return MappingProxyType({})
 
+    def payload_of(self, request: Request[Any]) -> None:
+        """Nothing: its gateway has read it."""
+
     def call(
         self, request: Request[ResponseT_co], timeout: float | None = None
     ) -> Deferred[ResponseT_co]:

@@ -15,33 +15,65 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from ocpp_twisted.plugins.nats.errors import Disconnected, NoAnswer, NoResponders
+from ocpp_twisted.plugins.nats.errors import Disconnected, LinkError, NoAnswer, NoResponders
 from ocpp_twisted.plugins.nats.protocol import Message
 
-__all__ = ["Asked", "Waiting"]
+__all__ = ["Asked", "Promised", "Waiting"]
 
 #: Seconds by which an answer may be missed later than it is due.
 _RESOLUTION = 0.1
 
 
 class Asked:
-    """A request that waits for its answer.
+    """A request that waits for its answer, and what is done with that.
 
     :ivar subject: where it was sent; empty if we wait for somebody to say something by himself.
-    :ivar text: as it is sent, and `size`, that of its headers and payload.
     :ivar again: whether it may be handled twice.
+    :ivar text: as it is sent, and `size`, that of its headers and payload.
+    :ivar reply: the subject where its answer is to go.
     """
 
-    __slots__ = ("_deadline", "_result", "again", "size", "subject", "text")
+    __slots__ = ("again", "deadline", "reply", "size", "subject", "text")
 
-    def __init__(
-        self, result: Deferred[Message], deadline: float, subject: str, again: bool
-    ) -> None:
-        self._result = result
-        self._deadline = deadline
+    def __init__(self, subject: str, again: bool) -> None:
         self.subject = subject
-        self.text, self.size = b"", 0
         self.again = again
+        self.text, self.size = b"", 0
+        self.reply = ""
+        self.deadline = 0.0
+
+    def answered(self, message: Message) -> None:
+        """Its answer has come. Called once, or `failed` is; neither must fail."""
+        raise NotImplementedError
+
+    def failed(self, error: LinkError) -> None:
+        """There will be no answer."""
+        raise NotImplementedError
+
+
+class Promised(Asked):
+    """One whose answer fires a Deferred, which may be cancelled.
+
+    :ivar result: it.
+    """
+
+    __slots__ = ("_waiting", "result")
+
+    def __init__(self, waiting: Waiting, subject: str = "", again: bool = False) -> None:
+        super().__init__(subject, again)
+        self._waiting = waiting
+        self.result: Deferred[Message] = Deferred(self._cancelled)
+
+    def answered(self, message: Message) -> None:
+        """See `Asked.answered`."""
+        self.result.callback(message)
+
+    def failed(self, error: LinkError) -> None:
+        """See `Asked.failed`."""
+        self.result.errback(Failure(error))
+
+    def _cancelled(self, result: object) -> None:
+        self._waiting.forget(self)
 
 
 class Waiting:
@@ -62,30 +94,19 @@ class Waiting:
     def __len__(self) -> int:
         return len(self._asked)
 
-    def expect(
-        self, timeout: float, subject: str = "", again: bool = False
-    ) -> tuple[Deferred[Message], str, Asked]:
-        """Wait for an answer.
-
-        :returns: a Deferred that fires with it, and can be cancelled; the subject where it is to
-            go; and what waits.
-        """
+    def expect(self, asked: Asked, timeout: float) -> str:
+        """Wait for an answer, for so many seconds; returns the subject where it is to go."""
         self._number += 1
-        reply = f"{self._prefix}{self._number}"
-
-        def forget(_: object) -> None:
-            self._asked.pop(reply, None)
-
-        result: Deferred[Message] = Deferred(forget)
-        asked = Asked(result, self._reactor.seconds() + timeout, subject, again)
+        reply = asked.reply = f"{self._prefix}{self._number}"
+        asked.deadline = self._reactor.seconds() + timeout
         self._asked[reply] = asked
         if self._sweep is None:
             self._sweep = self._reactor.callLater(_RESOLUTION, self._end_late)
-        return result, reply, asked
+        return reply
 
-    def forget(self, reply: str) -> None:
-        """Wait no longer; its Deferred is left alone."""
-        del self._asked[reply]
+    def forget(self, asked: Asked) -> None:
+        """Wait no longer; nothing is told."""
+        self._asked.pop(asked.reply, None)
 
     def take(self, message: Message) -> None:
         """Something has come on the subject of answers."""
@@ -93,25 +114,23 @@ class Waiting:
         if asked is None:
             return  # it is late, or the second answer to a request that was sent again
         if message.nobody_listens:
-            error = NoResponders(f"nobody listens to {asked.subject}")
-            asked._result.errback(Failure(error))
+            asked.failed(NoResponders(f"nobody listens to {asked.subject}"))
         else:
-            asked._result.callback(message)
+            asked.answered(message)
 
     def lose(self, chosen: Callable[[Asked], bool]) -> None:
         """Some requests have lost their answers."""
-        for reply in [reply for reply, asked in self._asked.items() if chosen(asked)]:
-            self.fail(reply, Disconnected("the connection to NATS was lost", sent=True))
+        for asked in [asked for asked in self._asked.values() if chosen(asked)]:
+            self.fail(asked, Disconnected("the connection to NATS was lost", sent=True))
 
-    def again(self) -> list[tuple[str, Asked]]:
-        """Those that may be handled twice, with where their answers go."""
-        return [(reply, asked) for reply, asked in self._asked.items() if asked.again]
+    def again(self) -> list[Asked]:
+        """Those that may be handled twice."""
+        return [asked for asked in self._asked.values() if asked.again]
 
-    def fail(self, reply: str, error: Exception) -> None:
+    def fail(self, asked: Asked, error: LinkError) -> None:
         """Tell that there will be no answer, if somebody still waits for it."""
-        asked = self._asked.pop(reply, None)
-        if asked is not None:  # else one of the others may have ended it
-            asked._result.errback(Failure(error))
+        if self._asked.pop(asked.reply, None) is not None:  # else the others may have ended it
+            asked.failed(error)
 
     def stop(self) -> None:
         """All have lost their answers."""
@@ -123,8 +142,7 @@ class Waiting:
     def _end_late(self) -> None:
         self._sweep = None
         now = self._reactor.seconds()
-        for reply in [reply for reply, asked in self._asked.items() if asked._deadline <= now]:
-            if asked := self._asked.get(reply):
-                self.fail(reply, NoAnswer(f"there was no answer from {asked.subject} in time"))
+        for asked in [asked for asked in self._asked.values() if asked.deadline <= now]:
+            self.fail(asked, NoAnswer(f"there was no answer from {asked.subject} in time"))
         if self._asked and self._sweep is None:
             self._sweep = self._reactor.callLater(_RESOLUTION, self._end_late)

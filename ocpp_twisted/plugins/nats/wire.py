@@ -42,6 +42,7 @@ __all__ = [
     "WireError",
     "error_answer",
     "head_of",
+    "head_of_call",
     "origin_of",
     "read_answer",
     "read_offline",
@@ -53,6 +54,7 @@ WIRE, CALL, OUTCOME, AFTER = "Ocpp-Wire", "Ocpp-Call", "Ocpp-Outcome", "Ocpp-Aft
 _VERSION = "1"
 #: What stands before and after the JSON of an `Origin`, where there are no other headers.
 _BEFORE, _BEHIND = f"NATS/1.0\r\n{WIRE}: {_VERSION}\r\n{CALL}: ".encode(), b"\r\n\r\n"
+_END = b"}" + _BEHIND
 _CALLRESULT, _CALLERROR = "CALLRESULT", "CALLERROR"
 #: The headers of a CALLRESULT, if there is only the one.
 RESULT = block({OUTCOME: _CALLRESULT})
@@ -119,6 +121,20 @@ _read_origin = msgspec.json.Decoder(Origin).decode
 def head_of(origin: Origin) -> bytes:
     """The headers of a message from a gateway; JSON has no line ends in it."""
     return _BEFORE + _encode(origin) + _BEHIND
+
+
+def head_of_call(head: bytes, action: str, message_id: str) -> bytes:
+    """The headers of a CALL.
+
+    :param head: those of another message of the same charge point, of no CALL.
+    """
+    beginning = head[: -len(_END)]
+    return b'%b,"action":%b,"messageId":%b%b' % (
+        beginning,
+        _encode(action),
+        _encode(message_id),
+        _END,
+    )
 
 
 def origin_of(message: Message) -> Origin:
