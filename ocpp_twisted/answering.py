@@ -28,7 +28,7 @@ from ocpp_twisted.ocppj.leniency import Repair, maker
 from ocpp_twisted.ocppj.message import Request, Response
 from ocpp_twisted.ocppj.session import NOT_ADMITTED, Session
 from ocpp_twisted.remembered import OpenCall, Remembered
-from ocpp_twisted.routing import Route
+from ocpp_twisted.routing import Route, is_decided
 
 __all__ = ["Answering", "State", "run_handler"]
 
@@ -293,8 +293,10 @@ class Answering:
         answers[message_id] = event.digest, until, frame, event.action
         if len(answers) > limits.kept_answers:
             del answers[next(iter(answers))]
-        if route.shared:
+        if route.decides and is_decided(event.request):
             self._changed()
+        elif route.shared:
+            self._remembered.unshared = True
 
     def _handler_failed(self, event: CallReceived, failure: Failure) -> None:
         if isinstance(failure.value, CallFault):

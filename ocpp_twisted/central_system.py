@@ -91,6 +91,8 @@ class CentralSystem:
         self._connections: dict[Identity, Connection] = {}
         self._sharing = None if shared is None else Sharing(shared, self._limits, clock)
         self._memory = Memory(self._limits, self._sharing)
+        if shared is not None:
+            shared.serve(self._share)
         knows = next((one for one in self._plugins if IKnowsChargePoints.providedBy(one)), None)
         self._recalling = Recalling(self._sharing, knows, clock)
         #: Those who wait until all connections have ended; nobody as long as it does not stop.
@@ -210,6 +212,14 @@ class CentralSystem:
 
         recalling = self._recalling.recall(connection.identity, remembered, session.catalogue)
         recalling.addCallback(go_on)
+
+    def _share(self, identity: Identity) -> Deferred[None]:
+        """See `ISharedMemory.serve`."""
+        connection = self._connections.get(identity)
+        remembered = self._memory.find(identity) if connection is None else connection.remembered
+        if remembered is None or self._sharing is None:
+            return succeed(None)
+        return self._sharing.share(identity, remembered)
 
     def stop(self, grace: float, rate: int | None = None) -> Deferred[None]:
         """Close every connection with 1001.

@@ -398,6 +398,19 @@ class IListsNodes(Interface):
 class ISharedMemory(Interface):
     """A plug-in that keeps what is remembered of charge points where other processes find it."""
 
+    def serve(share: Callable[[Identity], Deferred[None]]) -> None:
+        """Called once, before anything else.
+
+        :param share: keeps what this process remembers of a charge point, for a process that it
+            connects to now; its Deferred fires when that is done, or cannot be done.
+        """
+
+    def settle(identity: Identity) -> Deferred[None]:
+        """Let the process that holds a charge point now, if one does, keep what it remembers.
+
+        :returns: a Deferred that fires when that is done, or nobody answers; it has no errback.
+        """
+
     def recall(identity: Identity) -> Deferred[tuple[bytes, int] | None]:
         """What was kept last, and its revision; None if nothing was.
 

@@ -54,6 +54,9 @@ class Remembered:
     :ivar repairs: what it does wrong and was let through, with how often.
     :ivar sharing: is told of what other processes should know too; None if there are none.
     :ivar revision: of what was shared last; None if that is not known.
+    :ivar unshared: whether there are answers that others know nothing of.
+    :ivar since: when its connection was made, if others are told of it: seconds since 1970, and
+        later than that of its connection before, at whichever process.
     """
 
     __slots__ = (
@@ -64,6 +67,8 @@ class Remembered:
         "repairs",
         "revision",
         "sharing",
+        "since",
+        "unshared",
     )
 
     def __init__(self, sharing: Any = None) -> None:
@@ -74,6 +79,8 @@ class Remembered:
         self.orphans: dict[tuple[str, int], OpenCall] = {}
         self.sharing = sharing
         self.revision: int | None = None
+        self.unshared = False
+        self.since = 0.0
 
     @property
     def is_empty(self) -> bool:
@@ -161,10 +168,16 @@ class Memory:
             if remembered.sharing is not None:
                 remembered.sharing.changed(identity, remembered)
 
+    def find(self, identity: Identity) -> Remembered | None:
+        """What is remembered of a charge point that is not connected; None if nothing is."""
+        return self._offline.get(identity)
+
     def keep(self, identity: Identity, remembered: Remembered) -> None:
         """A charge point has left. One that has said nothing takes no other's place."""
         if remembered.is_empty:
             return
+        if self._sharing is not None and remembered.unshared:
+            self._sharing.changed(identity, remembered)
         self._offline[identity] = remembered
         if len(self._offline) > self._limit:
             del self._offline[next(iter(self._offline))]

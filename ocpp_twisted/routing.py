@@ -24,7 +24,7 @@ from ocpp_twisted.ocppj.message import Request, Response, Send
 from ocpp_twisted.ocppj.rules import MessageType
 from ocpp_twisted.versions import CATALOGUES
 
-__all__ = ["Route", "routes", "with_custom_actions"]
+__all__ = ["Route", "is_decided", "routes", "with_custom_actions"]
 
 
 class Route:
@@ -36,10 +36,20 @@ class Route:
     :ivar refused: are told that the peer refuses our CALLRESULT.
     :ivar boot: whether it is the action that registers a charge point.
     :ivar fresh_seconds: how long an answer is good for a CALL that comes again.
-    :ivar shared: whether other processes are told of an answer at once, since it decides something.
+    :ivar shared: whether its answers are of use to other processes.
+    :ivar decides: whether they are told of one at once, if `is_decided` says so of the request.
     """
 
-    __slots__ = ("answered", "boot", "fresh_seconds", "refused", "request", "response", "shared")
+    __slots__ = (
+        "answered",
+        "boot",
+        "decides",
+        "fresh_seconds",
+        "refused",
+        "request",
+        "response",
+        "shared",
+    )
 
     def __init__(
         self,
@@ -50,9 +60,11 @@ class Route:
         boot: bool,
         fresh_seconds: float,
         shared: bool,
+        decides: bool,
     ) -> None:
         self.boot = boot
         self.shared = shared
+        self.decides = decides
         self.fresh_seconds = fresh_seconds
         self.request = request
         self.answered = answered
@@ -111,8 +123,17 @@ def _route(version: str, action: Action, plugins: Sequence[IActionPlugin]) -> Ro
         tuple(handler for handler in refused if handler is not None),
         boot=action.name == "BootNotification",
         fresh_seconds=fresh_seconds,
-        shared=action.name in _OF_TRANSACTIONS,
+        shared=fresh_seconds > _SECONDS_OF_A_TIME,
+        decides=action.name in _OF_TRANSACTIONS,
     )
+
+
+def is_decided(request: Request[Any]) -> bool:
+    """Whether the answer to a message about a transaction decides something.
+
+    It does not if that one only brings values: most of a charge point's messages are such.
+    """
+    return getattr(request, "eventType", None) != "Updated"
 
 
 def with_custom_actions(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from ocpp_twisted import v16
+from ocpp_twisted import v16, v201
 from ocpp_twisted.plugin import ActionPlugin, on
 from ocpp_twisted.registration import Status
 from tests.nats.gateways import ActiveCase, Gateway
@@ -26,6 +27,22 @@ VALUES = (
     '[{"timestamp":"2026-01-02T03:04:05Z","sampledValue":[{"value":"1"}]}]}]'
 )
 OTHER_STOP = STOP.replace(":9", ":8")
+STATUS = '[2,"n1","StatusNotification",{"connectorId":1,"errorCode":"NoError","status":"Faulted"}]'
+UPDATED = (
+    '[2,"u1","TransactionEvent",{"eventType":"Updated","timestamp":"2026-01-02T03:04:05Z",'
+    '"triggerReason":"MeterValuePeriodic","seqNo":1,"transactionInfo":{"transactionId":"T"}}]'
+)
+
+#: What becomes of a charge point's connection to the first gateway.
+Leave = Callable[[Gateway], Awaitable[None]]
+
+
+async def stay(gateway: Gateway) -> None:
+    """It stands, as far as the gateway knows."""
+
+
+async def hang_up(gateway: Gateway) -> None:
+    gateway.wires[0].connection.lost("gone")
 
 
 class Business(ActionPlugin):
@@ -35,7 +52,7 @@ class Business(ActionPlugin):
 
     def __init__(self, status: str = "Accepted") -> None:
         self.status = status
-        self.stops = 0
+        self.stops = self.others = 0
         self.done: Deferred[None] | None = None
 
     @on(v16.BootNotificationRequest)
@@ -51,7 +68,18 @@ class Business(ActionPlugin):
 
     @on(v16.MeterValuesRequest)
     def meter_values(self, charge_point, request):
+        self.others += 1
         return v16.MeterValuesResponse()
+
+    @on(v16.StatusNotificationRequest)
+    def status_notification(self, charge_point, request):
+        self.others += 1
+        return v16.StatusNotificationResponse()
+
+    @on(v201.TransactionEventRequest)
+    def event(self, charge_point, request):
+        self.others += 1
+        return v201.TransactionEventResponse()
 
     @on(v16.HeartbeatRequest)
     def heartbeat(self, charge_point, request):
@@ -59,11 +87,13 @@ class Business(ActionPlugin):
 
 
 class SharedTests(ActiveCase):
-    async def on(self, node: str, status: str = "Accepted") -> tuple[Gateway, Business, Wire]:
+    async def on(
+        self, node: str, status: str = "Accepted", version: str = "1.6"
+    ) -> tuple[Gateway, Business, Wire]:
         """A charge point on a new gateway."""
         business = Business(status)
         gateway = await self.gateway(node, business)
-        return gateway, business, gateway.connect()
+        return gateway, business, gateway.connect(version=version)
 
     async def kept(self, gateway: Gateway, what: str) -> None:
         """Fires when something stands in what is shared."""
@@ -108,6 +138,59 @@ class SharedTests(ActiveCase):
         self.assertEqual(revision, 1)
         kept = [answer["messageId"] for answer in json.loads(text)["answers"]]
         self.assertEqual(kept, ["m1", "s1"])
+
+    async def is_known_elsewhere(self, message: str, version: str, leave: Leave) -> None:
+        """The same message gets the same answer at another gateway, and is not handled again."""
+        one, first, old = await self.on("one", version=version)
+        answer = await self.answer(old, message)
+        self.assertEqual(answer[0], 3, answer)
+        await self.served(one)
+        self.assertIsNone(await one.plugin.recall(old.connection.identity))
+        await leave(one)
+        _, second, new = await self.on("two", version=version)
+        self.assertEqual(await self.answer(new, message), answer)
+        self.assertEqual((first.others, second.others), (1, 0))
+
+    async def test_values_when_it_connects_elsewhere(self):
+        await self.is_known_elsewhere(VALUES, "1.6", stay)
+
+    async def test_a_status_when_it_connects_elsewhere(self):
+        await self.is_known_elsewhere(STATUS, "1.6", stay)
+
+    async def test_an_update_when_it_connects_elsewhere(self):
+        await self.is_known_elsewhere(UPDATED, "2.0.1", stay)
+
+    async def test_values_when_it_has_left(self):
+        await self.is_known_elsewhere(VALUES, "1.6", hang_up)
+
+    async def test_values_when_its_gateway_has_stopped(self):
+        await self.is_known_elsewhere(VALUES, "1.6", Gateway.stop)
+
+    async def test_what_others_put_late_is_not_lost_and_does_no_harm(self):
+        one, first, old = await self.on("one")
+        first.done = Deferred()
+        old.says(STOP)
+        await self.meanwhile(lambda: first.stops)
+        two, _, new = await self.on("two")
+        await self.answer(new, '[2,"h1","Heartbeat",{}]')
+        first.done.callback(None)
+        await self.kept(one, '"s1"')
+        await self.answer(new, STOP.replace("s1", "s2"))
+        await self.kept(two, '"s2"')
+        text, _ = await two.plugin.recall(new.connection.identity)
+        kept = [answer["messageId"] for answer in json.loads(text)["answers"]]
+        self.assertEqual(kept, ["s1", "s2"])
+
+    async def test_a_gateway_before_whose_clock_was_ahead(self):
+        text = b'{"registration":"Accepted","since":9999999999}'
+        one, _, wire = await self.on("one")
+        identity = wire.connection.identity
+        await one.plugin.keep(identity, text, None)
+        two, _, wire = await self.on("two")
+        await self.answer(wire, '[2,"h1","Heartbeat",{}]')
+        await one.plugin.keep(identity, text, None)  # late
+        await self.answer(wire, STOP)
+        await self.kept(two, '"s1"')
 
     async def test_a_boot_ends_what_is_kept_everywhere(self):
         one, _, old = await self.on("one")

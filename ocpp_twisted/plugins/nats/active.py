@@ -7,10 +7,10 @@ gets a caller that reaches the charge points of all gateways.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from ocpp_twisted.attached import IAttached, Surroundings
@@ -72,6 +72,7 @@ class ActiveNatsPlugin(ActionPlugin):
         self._link: Link | None = None
         self._ownership: Ownership | None = None
         self._commands: Commands | None = None
+        self._share: Callable[[Identity], Deferred[None]] = lambda identity: succeed(None)
 
     def attach(self, surroundings: Surroundings) -> None:
         """See `IAttached.attach`."""
@@ -86,7 +87,9 @@ class ActiveNatsPlugin(ActionPlugin):
         settings = settings_of(config)
         link, subjects = Link(settings.link, self._reactor), settings.subjects
         self._events = Events(link, subjects, settings.node, self._reactor)
-        commands = Commands(link, local, settings.node, settings.limit, self._events.watch)
+        commands = Commands(
+            link, local, settings.node, settings.limit, self._events.watch, self._share
+        )
         bucket = owners_bucket(link, subjects, settings.replicas)
 
         def evict(identity: Identity) -> None:
@@ -140,13 +143,21 @@ class ActiveNatsPlugin(ActionPlugin):
         """See `IListsNodes.nodes`."""
         return Deferred.fromCoroutine(self._directory.nodes())
 
+    def serve(self, share: Callable[[Identity], Deferred[None]]) -> None:
+        """See `ISharedMemory.serve`."""
+        self._share = share
+
+    def settle(self, identity: Identity) -> Deferred[None]:
+        """See `ISharedMemory.settle`."""
+        return self._memory.settle(identity)
+
     def recall(self, identity: Identity) -> Deferred[tuple[bytes, int] | None]:
         """See `ISharedMemory.recall`."""
-        return Deferred.fromCoroutine(self._memory.recall(identity))
+        return self._memory.recall(identity)
 
     def keep(self, identity: Identity, text: bytes, last: int | None) -> Deferred[int]:
         """See `ISharedMemory.keep`."""
-        return Deferred.fromCoroutine(self._memory.keep(identity, text, last))
+        return self._memory.keep(identity, text, last)
 
     def charge_point_online(self, charge_point: IChargePoint) -> None:
         """See `IActionPlugin.charge_point_online`."""

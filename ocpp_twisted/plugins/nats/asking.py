@@ -70,13 +70,15 @@ class Ask(StrEnum):
     """What is asked.
 
     ``call``: the payload is that of the CALL. ``connected``: no payload, the answer is a `Found`.
-    ``disconnect``: a `Close`. ``register``: a `Register`. ``watch``: a `Watch`.
+    ``disconnect``: a `Close`. ``register``: a `Register`. ``share``: no payload, see
+    `ocpp_twisted.interfaces.ISharedMemory.settle`. ``watch``: a `Watch`.
     """
 
     CALL = "call"
     CONNECTED = "connected"
     DISCONNECT = "disconnect"
     REGISTER = "register"
+    SHARE = "share"
     WATCH = "watch"
 
 

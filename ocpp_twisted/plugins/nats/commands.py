@@ -54,6 +54,7 @@ class Commands:
     :param node: this gateway's name.
     :param limit: how many requests may be open.
     :param watch: see `ocpp_twisted.plugins.nats.events.Events.watch`.
+    :param share: see `ocpp_twisted.interfaces.ISharedMemory.serve`.
     :ivar open: how many are.
     """
 
@@ -64,8 +65,10 @@ class Commands:
         node: str,
         limit: int,
         watch: Callable[[Identity, float], bool],
+        share: Callable[[Identity], Deferred[None]],
     ) -> None:
         self._watch = watch
+        self._share = share
         self._link = link
         self._local = local
         self._node = node
@@ -129,6 +132,8 @@ class Commands:
                 if status not in _STATUSES:
                     raise WireError(f"there is no registration {status!r}")
                 return self._local.register(identity, status)
+            case Ask.SHARE:
+                return self._share(identity)
             case Ask.WATCH:
                 if not self._watch(identity, read(Watch, payload).seconds):
                     raise QueueFull("too many charge points are watched at this gateway")

@@ -8,12 +8,13 @@ wire API reference", and ADR-8, "JetStream based Key-Value Stores".
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
 
 from ocpp_twisted.errors import Outdated
 from ocpp_twisted.plugins.nats.errors import Disconnected, LinkError, NoResponders
@@ -30,8 +31,8 @@ _NOT_FOUND = 10037
 _NO_STREAM = 10059
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _IN_USE = 10058
-_NONE: Mapping[str, str] = {}
-_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+_EXPECTED = b"Nats-Expected-Last-Subject-Sequence"
+_DELETE = b"KV-Operation: DEL\r\n"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -132,42 +133,32 @@ class Bucket:
     async def _make(self) -> None:
         subject = f"$JS.API.STREAM.CREATE.{self._config.name}"
         try:
-            answer = await self._ask(subject, _encode(self._config))
+            answer = await self._ask_once(subject, _encode(self._config))
         except NoResponders as error:
             raise BucketError("NATS has no JetStream: start nats-server with -js") from error
         if answer.error is not None and answer.error.err_code != _IN_USE:
             raise BucketError(f"the bucket {self.name}: {answer.error.description}")
 
-    async def get(self, key: str) -> Entry | None:
+    def get(self, key: str) -> Deferred[Entry | None]:
         """What was put, or deleted, last; None if nothing ever was."""
         subject = f"$JS.API.STREAM.MSG.GET.{self._config.name}"
-        answer = await self._do(subject, _encode({"last_by_subj": self._prefix + key}))
-        if answer.error is not None:
-            if answer.error.err_code == _NOT_FOUND:
-                return None
-            raise BucketError(f"the bucket {self.name}: {answer.error.description}")
-        stored = answer.message
-        assert stored is not None
-        if stored.hdrs and b"KV-Operation:" in base64.b64decode(stored.hdrs):
-            return Entry(key, None, stored.seq)
-        return Entry(key, base64.b64decode(stored.data), stored.seq)
+        asked: Deferred[Any] = self._ask(subject, _encode({"last_by_subj": self._prefix + key}))
+        return asked.addCallback(self._entry, key)
 
-    async def put(self, key: str, value: bytes, last: int | None = None) -> int:
+    def put(self, key: str, value: bytes, last: int | None = None) -> Deferred[int]:
         """Put something.
 
         :param last: the revision that the key must have, 0 if it must be new; None for any.
-        :returns: its revision.
-        :raises Conflict: if the key has another revision than `last`.
+        :returns: a Deferred of its revision. Its errback is `Conflict` if the key has another
+            revision than `last`.
         """
-        headers = {} if last is None else {_EXPECTED: str(last)}
-        return await self._publish(key, value, headers)
+        asked: Deferred[Any] = self._ask(self._prefix + key, value, _head(last))
+        return asked.addCallback(self._revision)
 
-    async def delete(self, key: str, last: int | None = None) -> int:
+    def delete(self, key: str, last: int | None = None) -> Deferred[int]:
         """Delete what was put; otherwise as `put`."""
-        headers = {"KV-Operation": "DEL"}
-        if last is not None:
-            headers[_EXPECTED] = str(last)
-        return await self._publish(key, b"", headers)
+        asked: Deferred[Any] = self._ask(self._prefix + key, b"", _head(last, _DELETE))
+        return asked.addCallback(self._revision)
 
     async def all(self) -> Sequence[Entry]:
         """All that has been put, and was not deleted.
@@ -193,32 +184,56 @@ class Bucket:
         await self._link.run(read())
         return found
 
-    async def _publish(self, key: str, value: bytes, headers: Mapping[str, str]) -> int:
-        answer = await self._do(self._prefix + key, value, headers)
+    def _entry(self, answer: _Answer, key: str) -> Entry | None:
+        if answer.error is not None:
+            if answer.error.err_code == _NOT_FOUND:
+                return None
+            raise BucketError(f"the bucket {self.name}: {answer.error.description}")
+        stored = answer.message
+        assert stored is not None
+        if stored.hdrs and b"KV-Operation:" in base64.b64decode(stored.hdrs):
+            return Entry(key, None, stored.seq)
+        return Entry(key, base64.b64decode(stored.data), stored.seq)
+
+    def _revision(self, answer: _Answer) -> int:
         if answer.error is not None:
             wrong = answer.error.err_code in _WRONG_LAST_SEQUENCE
             kind = Conflict if wrong else BucketError
             raise kind(f"the bucket {self.name}: {answer.error.description}")
         return answer.seq
 
-    async def _do(
-        self, subject: str, payload: bytes, headers: Mapping[str, str] = _NONE
-    ) -> _Answer:
-        """Ask; if the bucket is missing, make it and ask again."""
-        try:
-            answer = await self._ask(subject, payload, headers)
-            if answer.error is None or answer.error.err_code != _NO_STREAM:
-                return answer
-        except NoResponders:
-            pass
-        await self._make()
-        return await self._ask(subject, payload, headers)
+    def _ask(self, *question: Any) -> Deferred[_Answer]:
+        """Ask, as `_ask_once`; if the bucket is missing, make it and ask again."""
 
-    def _ask(
-        self, subject: str, payload: bytes, headers: Mapping[str, str] = _NONE
-    ) -> Deferred[_Answer]:
+        async def make_and_ask() -> _Answer:
+            await self._make()
+            return await self._ask_once(*question)
+
+        def answered(answer: _Answer) -> _Answer | Deferred[_Answer]:
+            if answer.error is not None and answer.error.err_code == _NO_STREAM:
+                return Deferred.fromCoroutine(make_and_ask())
+            return answer
+
+        def failed(failure: Failure) -> Deferred[_Answer]:
+            failure.trap(NoResponders)
+            return Deferred.fromCoroutine(make_and_ask())
+
+        asked: Deferred[Any] = self._ask_once(*question)
+        return asked.addCallbacks(answered, failed)
+
+    def _ask_once(self, subject: str, payload: bytes, head: bytes = b"") -> Deferred[_Answer]:
         if not self._link.connected:
             return fail(Disconnected(self._link.trouble(), sent=False))
-        asked: Deferred[Message]
-        asked = self._link.request(subject, payload, headers, timeout=_SECONDS)
-        return asked.addCallback(lambda message: _read_answer(message.data))
+        asked: Deferred[Any] = self._link.request(subject, payload, head, timeout=_SECONDS)
+        return asked.addCallback(_answer)
+
+
+def _answer(message: Message) -> _Answer:
+    return _read_answer(message.data)
+
+
+def _head(last: int | None, more: bytes = b"") -> bytes:
+    """The headers of something that is put over a revision, if that is not None."""
+    if last is not None:
+        more += b"%b: %d\r\n" % (_EXPECTED, last)
+    return b"NATS/1.0\r\n%b\r\n" % more if more else b""
