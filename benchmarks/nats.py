@@ -173,7 +173,7 @@ def main() -> None:
 
     head = f"{'gateway us':>11}{'worker us':>10}{'NATS us':>9}{'a second':>9}{'p50 ms':>8}"
     print(f"{'':<44}{head}{'p99 ms':>8}", flush=True)
-    for kind in ("heartbeat", "meter values", "call"):
+    for kind in ("heartbeat", "meter values", "transaction event", "start transaction", "call"):
         for in_flight in (64, 1000):
             row(f"{kind}, {in_flight} in flight, in one process", kind, in_flight, 1, 0)
             row(f"{kind}, {in_flight} in flight, over NATS", kind, in_flight, 1, 1)

@@ -164,7 +164,7 @@ class _Worker(ProcessProtocol):
         self._changed = changed
         self._received = b""
         self._process: Any = None
-        self.told = Told()
+        self.told = Told(tally=Tally(asked=len(plan.mine)))
         self.ready = self.ended = False
         self.trouble = ""
 

@@ -18,7 +18,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessTerminated
 from twisted.internet.protocol import Factory, ProcessProtocol, Protocol
-from twisted.trial.unittest import SkipTest, TestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 from zope.interface import implementer
 
 import ocpp_twisted
@@ -288,6 +288,12 @@ class Command(ProcessProtocol):
     def processEnded(self, reason) -> None:
         ended = isinstance(reason.value, ProcessTerminated)
         self.over.callback(reason.value.exitCode or -reason.value.signal if ended else 0)
+
+
+class BeginningTests(SynchronousTestCase):
+    def test_all_connections_count_before_their_processes_have_said_a_word(self) -> None:
+        plans = [plan(connections=5, first=first, step=2) for first in (0, 1)]
+        self.assertEqual(Run(reactor, plans, lambda *_: None).tally.asked, 5)
 
 
 class CommandTests(RunTestCase):
