@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from ocpp_twisted.errors import ConfigurationError
+from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import IActionPlugin
 from ocpp_twisted.plugins.local import LocalPlugin
 from ocpp_twisted.plugins.local.store.writer import Runner
@@ -144,6 +145,17 @@ class Known(SynchronousTestCase):
             site.connect(subprotocol).calls("Heartbeat")
             known = of(site.plugin.get_charge_point("CP1"))
         self.assertEqual(("1.6", ("1.6", "2.1")), (known.version, known.versions))
+
+    def test_those_who_are_written_together_are_told_apart(self) -> None:
+        site = Site()
+        for subprotocol, name in (("ocpp2.1", "a"), ("ocpp1.6", "b"), ("ocpp2.0.1", "a")):
+            site.connect(subprotocol, name=name).calls("Heartbeat")
+        known = [of(site.plugin.get_charge_point(Identity("CP1", name))) for name in "ab"]
+        self.assertEqual(["2.0.1", "1.6"], [each.version for each in known])
+        site.connect("ocpp1.6", name="a").calls("Heartbeat")
+        site.connect("ocpp1.6", name="b").calls("Heartbeat")
+        known = [of(site.plugin.get_charge_point(Identity("CP1", name))) for name in "ab"]
+        self.assertEqual([("1.6", "2.0.1"), ("1.6",)], [each.versions for each in known])
 
     def test_heartbeat_is_written_later(self) -> None:
         site = Site()

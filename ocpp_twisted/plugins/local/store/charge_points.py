@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, bindparam, delete, select
 
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.plugins.local.store.rows import has, of_charge_point, page, put, whose
@@ -30,8 +30,10 @@ __all__ = [
 ]
 
 _table = charge_points.c
-_VERSIONS = select(_table.versions).where(of_charge_point(charge_points))
-_ADMISSION = select(_table.admission).where(of_charge_point(charge_points))
+_VERSIONS = select(_table.charge_point, _table.versions).where(
+    _table.name == bindparam("name"), _table.charge_point.in_(bindparam("ids", expanding=True))
+)
+_KNOWN = select(_table.admission, _table.versions).where(of_charge_point(charge_points))
 _LAST_BOOT = select(_table.admission, _table.registration_status, _table.boot).where(
     of_charge_point(charge_points)
 )
@@ -64,12 +66,13 @@ def booted(db: Connection, identity: Identity, boot: Boot, everybody: bool) -> s
     :param everybody: whether those that nobody has entered are admitted.
     :returns: the RegistrationStatus to tell it.
     """
-    heard(db, {identity: boot.heard})
-    row = db.execute(_ADMISSION, whose(identity)).one()
-    status: str = row.admission or ("Accepted" if everybody else "Rejected")
+    row = db.execute(_KNOWN, whose(identity)).first()
+    admission, versions = row or (None, None)
+    status: str = admission or ("Accepted" if everybody else "Rejected")
     _put(
         db,
         identity,
+        **_heard(boot.heard, versions),
         registration_status=status,
         boot=boot.payload,
         last_boot=boot.heard.at,
@@ -78,11 +81,19 @@ def booted(db: Connection, identity: Identity, boot: Boot, everybody: bool) -> s
 
 
 def heard(db: Connection, last: Mapping[Identity, Heard]) -> None:
-    """These charge points were heard."""
-    for identity, (at, version, peer) in last.items():
-        row = db.execute(_VERSIONS, whose(identity)).first()
-        versions = sorted({*(row.versions or () if row else ()), version})
-        _put(db, identity, last_seen=at, version=version, versions=versions, peer=peer)
+    """These charge points were heard. There may be hundreds: a few statements do for all."""
+    ids: dict[str, list[str]] = {}
+    for identity in last:
+        ids.setdefault(identity.name, []).append(identity.id)
+    versions: dict[Identity, list[str] | None] = {}
+    for name, those in ids.items():
+        found = db.execute(_VERSIONS, {"name": name, "ids": those})
+        versions |= {Identity(row.charge_point, name): row.versions for row in found}
+    rows = [
+        {**whose(identity), **_heard(how, versions.get(identity))}
+        for identity, how in sorted(last.items())  # as other processes do, or they wait for us
+    ]
+    put(db, charge_points, _KEY, rows)
 
 
 def admit(db: Connection, identity: Identity, admission: Admission) -> ChargePoint:
@@ -127,6 +138,12 @@ def list_charge_points(db: Connection, after: str | None, limit: int) -> Page[Ch
     """See `IRecords.list_charge_points`."""
     query, order = select(charge_points), [_table.name, _table.charge_point]
     return page(db, query, order, after, limit, lambda row: _record(db, row))
+
+
+def _heard(how: Heard, versions: Iterable[str] | None) -> dict[str, Any]:
+    at, version, peer = how
+    versions = sorted({*(versions or ()), version})
+    return {"last_seen": at, "version": version, "versions": versions, "peer": peer}
 
 
 def _put(db: Connection, identity: Identity, **columns: Any) -> None:
