@@ -26,13 +26,14 @@ from ocpp_twisted.errors import ConfigurationError
 from ocpp_twisted.interfaces import IActionPlugin, IActiveCallPlugin
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.logs import LogOptions
-from ocpp_twisted.options import OPTIONS, RECORDS, Option, endpoint_description
+from ocpp_twisted.options import OPTIONS, RECORDS, Option
 from ocpp_twisted.quirks import Quirks
 from ocpp_twisted.recording.file import Recording
 from ocpp_twisted.records import IRecords
 from ocpp_twisted.security.binding import Binding
 from ocpp_twisted.security.handshake import SecurityProfile
 from ocpp_twisted.security.proxies import Proxies
+from ocpp_twisted.values import endpoint_description
 from ocpp_twisted.websocket.certificates import TLSFiles
 from ocpp_twisted.websocket.server import WebSocketOptions
 from ocpp_twisted.websocket.urls import DEFAULT_TEMPLATES, Templates

@@ -13,9 +13,10 @@ from types import MappingProxyType
 
 from ocpp_twisted.charge_point import Target
 from ocpp_twisted.errors import ConfigurationError
-from ocpp_twisted.options import OPTIONS, Option, one_of, whole
+from ocpp_twisted.options import OPTIONS, Option
 from ocpp_twisted.simulator.faults import Fault, fault_of_words
 from ocpp_twisted.simulator.voices import VOICES
+from ocpp_twisted.values import one_of, whole
 
 __all__ = ["FLEET_OPTIONS"]
 

@@ -1,36 +1,23 @@
 """The options of the server, each told once: for the command line and for the configuration file.
 
-Imports the floors below, to check what is given while it can still be told to the person who
-wrote it. `ocpp_twisted.command_line` and `ocpp_twisted.config` read them.
+Imports `values`, which says what each may be, and floors below. `ocpp_twisted.command_line` and
+`ocpp_twisted.config` read them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
-from twisted.cred.checkers import (
-    FilePasswordDB,
-    ICredentialsChecker,
-    InMemoryUsernamePasswordDatabaseDontUse,
-)
-from twisted.cred.credentials import IUsernamePassword
-from twisted.cred.strcred import InvalidAuthType, makeChecker
-from twisted.internet.endpoints import serverFromString
-
+from ocpp_twisted import values
 from ocpp_twisted.logs import FORMATS, level
-from ocpp_twisted.quirks import BUILT_IN, Quirks
-from ocpp_twisted.security import ocsp
 from ocpp_twisted.security.binding import Binding
-from ocpp_twisted.security.handshake import SecurityProfile
 from ocpp_twisted.security.proxies import network
 
-__all__ = ["OPTIONS", "RECORDS", "Option", "endpoint_description", "one_of", "whole"]
+__all__ = ["OPTIONS", "RECORDS", "Option"]
 
 
 #: See `Option.plugin`.
@@ -68,143 +55,8 @@ class Option:
         return self.types == (bool,)
 
 
-def _profile(text: str) -> tuple[str, SecurityProfile]:
-    which, _, number = text.rpartition("=")
-    if number not in ("0", "1", "2", "3"):
-        raise ValueError(
-            f"{text!r} is no security profile: write 0, 1, 2 or 3, or ws=1, wss=3, or 9443=3 for "
-            "the listener --wss 9443"
-        )
-    return which, SecurityProfile(int(number))
-
-
-_SYSTEMD = re.compile(r"systemd:domain=(?:INET6?|UNIX):(?:index=\d+|name=[^:=]+)")
-
-
-def endpoint_description(text: str) -> str:
-    """A port number or a Twisted endpoint description, as an endpoint description.
-
-    :raises ValueError: if it is neither; the text says how it should be.
-    """
-    if text.isdecimal():
-        if int(text) > 65535:
-            raise ValueError(f"{text} is no port: ports end at 65535")
-        return f"tcp:{text}"
-    if _SYSTEMD.fullmatch(text):
-        return text  # whether systemd hands over the socket is seen when it is needed
-    try:
-        serverFromString(None, text)
-    except Exception as error:  # each kind of endpoint has its own way of being wrong
-        raise ValueError(
-            f"{text!r} is neither a port (9000) nor a Twisted endpoint "
-            f"(tcp:9000:interface=127.0.0.1): {error}"
-        ) from error
-    return text
-
-
-def _checker(text: str) -> ICredentialsChecker:
-    kind = text.partition(":")[0]  # what follows may be a password
-    try:
-        checker: ICredentialsChecker = makeChecker(text)
-    except InvalidAuthType:
-        raise ValueError(f"there is no {kind!r}: --help-auth lists what there is") from None
-    except Exception as error:  # each kind has its own way of being wrong
-        raise ValueError(
-            f"{kind} cannot be used so: see --help-auth-type {kind} ({type(error).__name__})"
-        ) from None
-    if IUsernamePassword not in checker.credentialInterfaces:
-        raise ValueError(f"{kind} checks no user names and passwords: see --help-auth")
-    if isinstance(checker, FilePasswordDB):
-        try:  # Twisted opens it when the first charge point comes
-            with Path(checker.filename).open("rb"):
-                pass
-        except OSError as error:
-            raise ValueError(f"cannot read {checker.filename}: {error.strerror}") from None
-    if isinstance(checker, InMemoryUsernamePasswordDatabaseDontUse):
-        users: Any = checker.users  # Twisted makes it of texts, and credentials are bytes
-        checker.users = {name.encode(): word.encode() for name, word in users.items()}
-    return checker
-
-
-def _http_description(text: str) -> str:
-    description = endpoint_description(text)
-    return f"{description}:interface=127.0.0.1" if text.isdecimal() else description
-
-
-def _origin(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or text != f"{parts.scheme}://{parts.netloc}":
-        raise ValueError(f"{text!r} is no origin: write it like https://depot.example")
-    return text
-
-
-def _nats_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("nats", "tls") or not parts.hostname:
-        raise ValueError(f"{text!r} is no NATS server: write it like nats://HOST:4222")
-    return text
-
-
-def _route(text: str) -> tuple[str, str]:
-    action, _, group = text.partition("=")
-    if not action or not group:
-        raise ValueError(f"{text!r} is no route: write ACTION=GROUP, for example Authorize=tags")
-    return action, group
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(f"{text!r} is not a number of seconds, 0 or more")
-    return seconds
-
-
-def _seconds_not_0(text: str) -> float:
-    seconds = _seconds(text)
-    if not seconds:
-        raise ValueError("0 seconds are too few: everything would be late at once")
-    return seconds
-
-
-def whole(what: str, least: int = 1) -> Callable[[str], int]:
-    """A check for a number of something."""
-
-    def check(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise ValueError(f"{text!r} is not a number of {what}, {least} or more")
-        return int(text)
-
-    return check
-
-
-def _quirks(text: str) -> Quirks | Path:
-    return BUILT_IN[text] if text in BUILT_IN else Path(text)
-
-
-def one_of(*words: str) -> Callable[[str], str]:
-    """A check for one of these words."""
-
-    def check(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"{text!r} is not one of: {', '.join(words)}")
-        return text
-
-    return check
-
-
-_days = whole("days", 0)
-
-
-def _responder(text: str) -> str:
-    if text != "*":
-        ocsp.responder(text)
-    return text
-
-
-_whole_seconds, _bytes, _files = whole("whole seconds"), whole("bytes", 1024), whole("files")
+_whole_seconds, _bytes = values.whole("whole seconds"), values.whole("bytes", 1024)
+_files, _days = values.whole("files"), values.whole("days", 0)
 _PORT, _NUMBER, _FLAG = (int, str), (int, float), (bool,)
 
 #: The options by their names, as they stand behind ``--`` and in the file.
@@ -213,20 +65,20 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "ws": Option(
             help="Listen for WebSockets on a port (9000) or a Twisted endpoint "
             "(tcp:9000:interface=127.0.0.1).",
-            check=endpoint_description,
+            check=values.endpoint_description,
             types=_PORT,
             several=True,
         ),
         "wss": Option(
             help="Listen for WebSockets over TLS: a port (9443) or an endpoint, as for --ws.",
-            check=endpoint_description,
+            check=values.endpoint_description,
             types=_PORT,
             several=True,
         ),
         "wss-legacy": Option(
             help="Listen for old charge points that know no TLS after 1.0 or 1.1, which can be "
             "broken into: a port or an endpoint, as for --ws.",
-            check=endpoint_description,
+            check=values.endpoint_description,
             types=_PORT,
             several=True,
         ),
@@ -273,14 +125,14 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             help="How charge points prove who they are: 0 not at all, 1 by password on --ws, 2 by "
             "password on --wss, 3 by certificate on --wss. For all listeners, or for some: ws=1, "
             "wss=3, 9443=3 (docs/security.md). [default: 0]",
-            check=_profile,
+            check=values.profile,
             types=(int, str),
             several=True,
         ),
         "auth": Option(
             help="Who knows charge points' passwords, besides the records: file:PATH, unix... "
             "(--help-auth). Asked in their order.",
-            check=_checker,
+            check=values.checker,
             several=True,
             needs=("security-profile",),
         ),
@@ -310,7 +162,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "http": Option(
             help="Serve commands and records over HTTP: a port (8080) of this machine only, or a "
             "Twisted endpoint (docs/http.md).",
-            check=_http_description,
+            check=values.http_description,
             types=_PORT,
         ),
         "http-token-file": Option(
@@ -321,7 +173,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         ),
         "http-cors": Option(
             help="Let web pages of an origin (https://depot.example) use --http. [default: none]",
-            check=_origin,
+            check=values.origin,
             several=True,
             needs=("http",),
         ),
@@ -347,7 +199,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "quirks": Option(
             help="What charge points may do wrong: standard, tolerant, strict, or a file of "
             "profiles (docs/quirks.md).",
-            check=_quirks,
+            check=values.quirks,
             default="standard",
         ),
         "heartbeat-interval": Option(
@@ -360,7 +212,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "interval-spread": Option(
             help="Percent, up to 50, by which the interval differs between charge points, so that "
             "those that boot together do not come together ever after.",
-            check=whole("percent", 0),
+            check=values.whole("percent", 0),
             types=_NUMBER,
             default="0",
             plugin=(RECORDS, "interval_spread"),
@@ -388,20 +240,20 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         ),
         "authorize": Option(
             help="Which tags may charge: those that are known, or also all others (open).",
-            check=one_of("known", "open"),
+            check=values.one_of("known", "open"),
             default="known",
             plugin=(RECORDS, "authorize"),
         ),
         "charge-points": Option(
             help="Which charge points may connect: any, or those that are known.",
-            check=one_of("any", "known"),
+            check=values.one_of("any", "known"),
             default="any",
             plugin=(RECORDS, "charge_points"),
         ),
         "certificate-authority": Option(
             help="Who signs charge points' certificates: none, or local, with --ca-cert and "
             "--ca-key (docs/local.md).",
-            check=one_of("none", "local"),
+            check=values.one_of("none", "local"),
             default="none",
             plugin=(RECORDS, "certificate_authority"),
         ),
@@ -422,7 +274,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         ),
         "ca-days": Option(
             help="Days that charge points' certificates are good.",
-            check=whole("days"),
+            check=values.whole("days"),
             types=_NUMBER,
             default="365",
             plugin=(RECORDS, "ca_days"),
@@ -438,14 +290,14 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "ocsp-responder": Option(
             help="Ask OCSP responders whose URLs begin so (http://ocsp.example/) about "
             "certificates, as charge points want it; * for any. [default: none]",
-            check=_responder,
+            check=values.responder,
             several=True,
             plugin=(RECORDS, "ocsp_responders"),
         ),
         "nats": Option(
             help="A NATS server, nats://HOST:4222, for the plug-in nats and for workers "
             "(docs/distributed.md).",
-            check=_nats_url,
+            check=values.nats_url,
             several=True,
             plugin=("nats", "servers"),
         ),
@@ -475,7 +327,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         ),
         "nats-reconnect-wait": Option(
             help="Seconds between two attempts to connect to a NATS server.",
-            check=_seconds_not_0,
+            check=values.seconds_not_0,
             types=_NUMBER,
             default="1",
             plugin=("nats", "reconnect_wait"),
@@ -483,7 +335,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "nats-ping-interval": Option(
             help="Seconds between pings to the NATS server; one that does not answer two of them "
             "is left for another one.",
-            check=_seconds_not_0,
+            check=values.seconds_not_0,
             types=_NUMBER,
             default="5",
             plugin=("nats", "ping_interval"),
@@ -496,7 +348,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         ),
         "nats-patience": Option(
             help="Seconds that a worker has to answer; then the charge point is told to try again.",
-            check=_seconds_not_0,
+            check=values.seconds_not_0,
             types=_NUMBER,
             default="20",
             plugin=("nats", "patience"),
@@ -504,7 +356,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "nats-limit": Option(
             help="How many messages of charge points may wait for workers at a gateway, or be "
             "worked on by a worker.",
-            check=whole("messages"),
+            check=values.whole("messages"),
             types=_NUMBER,
             default="10000",
             plugin=("nats", "limit"),
@@ -512,14 +364,14 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "nats-replicas": Option(
             help="On how many servers of a NATS cluster it is kept which gateway holds which "
             "charge point.",
-            check=whole("servers"),
+            check=values.whole("servers"),
             types=_NUMBER,
             default="1",
             plugin=("nats", "replicas"),
         ),
         "nats-route": Option(
             help="ACTION=GROUP: let another group of workers answer an action.",
-            check=_route,
+            check=values.route,
             several=True,
             plugin=("nats", "routes"),
         ),
@@ -541,31 +393,31 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         ),
         "call-timeout": Option(
             help="Seconds a charge point has to answer a call.",
-            check=_seconds_not_0,
+            check=values.seconds_not_0,
             types=_NUMBER,
             default="30",
         ),
         "ping-interval": Option(
             help="Seconds of silence after which a charge point is pinged; 0 for never.",
-            check=_seconds,
+            check=values.seconds,
             types=_NUMBER,
             default="60",
         ),
         "ping-timeout": Option(
             help="Seconds after the ping until a charge point that stays silent is dropped.",
-            check=_seconds_not_0,
+            check=values.seconds_not_0,
             types=_NUMBER,
             default="30",
         ),
         "handshake-timeout": Option(
             help="Seconds a charge point has for the WebSocket handshake.",
-            check=_seconds_not_0,
+            check=values.seconds_not_0,
             types=_NUMBER,
             default="20",
         ),
         "tls-handshake-timeout": Option(
             help="Seconds it has for the TLS handshake before that.",
-            check=_seconds_not_0,
+            check=values.seconds_not_0,
             types=_NUMBER,
             default="10",
         ),
@@ -573,50 +425,50 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             help="Seconds until the first message of a charge point that is not known to be "
             "accepted; 0 for any time. [default: 900, or twice --heartbeat-interval if that is "
             "more]",
-            check=_seconds,
+            check=values.seconds,
             types=_NUMBER,
         ),
         "message-timeout": Option(
             help="Seconds from the first byte of a message to its last; 0 for any time.",
-            check=_seconds,
+            check=values.seconds,
             types=_NUMBER,
             default="60",
         ),
         "max-connections": Option(
             help="Sockets of charge points in all. [default: as many as the process may open "
             "files (ulimit -n), less 100]",
-            check=whole("connections"),
+            check=values.whole("connections"),
             types=_NUMBER,
         ),
         "max-connections-per-address": Option(
             help="Sockets of one address; those of this machine and of a --proxy are not counted. "
             "[default: 2000, or half of --max-connections if that is less]",
-            check=whole("connections"),
+            check=values.whole("connections"),
             types=_NUMBER,
         ),
         "max-closing-per-id": Option(
             help="Sockets of one charge point that may be closing while a newer one is served.",
-            check=whole("sockets"),
+            check=values.whole("sockets"),
             types=_NUMBER,
             default="4",
         ),
         "max-handshakes": Option(
             help="Handshakes that begin in a second; one over TLS counts twice. Others wait up to "
             "30 seconds, and are told to come back later beyond that.",
-            check=whole("handshakes"),
+            check=values.whole("handshakes"),
             types=_NUMBER,
             default="1000",
         ),
         "max-messages-per-second": Option(
             help="Messages a charge point may send, ten times as many at once. Beyond that it is "
             "read more slowly, and sent away after 300 seconds of it.",
-            check=whole("messages"),
+            check=values.whole("messages"),
             types=_NUMBER,
             default="2000",
         ),
         "max-json-depth": Option(
             help="How deep the arrays and objects of a message may be nested, 8 or more.",
-            check=whole("levels", 8),
+            check=values.whole("levels", 8),
             types=_NUMBER,
             default="64",
         ),
@@ -628,14 +480,14 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         ),
         "max-queued-calls": Option(
             help="Calls of ours that may wait to be sent to one charge point.",
-            check=whole("calls"),
+            check=values.whole("calls"),
             types=_NUMBER,
             default="64",
         ),
         "max-open-calls": Option(
             help="Calls of one charge point that are worked on at once; nothing more is read from "
             "it until one of them is answered.",
-            check=whole("calls"),
+            check=values.whole("calls"),
             types=_NUMBER,
             default="32",
         ),
@@ -647,14 +499,14 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         ),
         "grace": Option(
             help="Seconds that open calls have to end when the server stops.",
-            check=_seconds,
+            check=values.seconds,
             types=_NUMBER,
             default="10",
         ),
         "drain-rate": Option(
             help="How many connections are closed in a second when the server stops, so that not "
             "all of their charge points connect to another one at once. [default: no limit]",
-            check=whole("connections"),
+            check=values.whole("connections"),
             types=_NUMBER,
         ),
         "log-level": Option(
@@ -666,7 +518,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         ),
         "log-format": Option(
             help="How it is logged: text, or json for a JSON object a line.",
-            check=one_of(*FORMATS),
+            check=values.one_of(*FORMATS),
             default="text",
         ),
         "log-file": Option(

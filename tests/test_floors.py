@@ -69,6 +69,7 @@ FLOORS = {
     "check": 6,
     "operations": 5,
     "options": 6,
+    "values": 6,
     "replay": 6,
     "service": 6,
     "stress": 6,

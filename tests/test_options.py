@@ -17,10 +17,11 @@ from ocpp_twisted.identity import Identity
 from ocpp_twisted.limits import Limits
 from ocpp_twisted.logs import LogOptions
 from ocpp_twisted.ocppj.leniency import Kind, Treatment
-from ocpp_twisted.options import OPTIONS, endpoint_description
+from ocpp_twisted.options import OPTIONS
 from ocpp_twisted.quirks import BUILT_IN
 from ocpp_twisted.recording.file import Recording
 from ocpp_twisted.security.binding import Binding
+from ocpp_twisted.values import endpoint_description
 from ocpp_twisted.websocket.server import WebSocketOptions
 
 
