@@ -85,9 +85,9 @@ class ActiveCase(NatsCase):
         await until(lambda: not gateway.plugin.trouble(), reactor)
         return gateway
 
-    async def new_caller(self) -> NatsCaller:
-        """A caller that is no gateway."""
-        self.caller_link = await self.link()
+    async def new_caller(self, *urls: str) -> NatsCaller:
+        """A caller that is no gateway; at the server of the test, if no other is named."""
+        self.caller_link = await self.link(*urls)
         return NatsCaller(self.caller_link, Subjects())
 
     async def wall(self) -> Wall:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 
 from twisted.internet import reactor
@@ -10,6 +11,7 @@ from twisted.internet import reactor
 from ocpp_twisted import v16
 from ocpp_twisted.errors import CallFailed
 from ocpp_twisted.plugins.nats.caller import NatsCaller
+from ocpp_twisted.plugins.nats.errors import LinkError
 from tests.nats.gateways import ActiveCase, owned
 from tests.support import Wire, until
 
@@ -54,6 +56,26 @@ class ClusterTests(ActiveCase):
         await self.meanwhile(lambda: wire.transport.closed)
         self.assertEqual(wire.transport.closed, (1000, "connected elsewhere"))
         await self.reaches(caller, new)
+
+    async def test_each_server_lists_all(self):
+        await self.lists_nothing(await self.new_caller(self.urls[2]))
+        one = self.new_gateway("one", servers=self.urls, replicas=3)
+        wires = [one.connect(f"CP{number}") for number in range(3)]
+        await until(lambda: owned(one) == len(wires), reactor, 30)
+        link = await self.link(self.urls[0])
+        answer = await link.request("$JS.API.STREAM.INFO.KV_ocpp-owners", timeout=5)
+        self.assertEqual(json.loads(answer.data)["config"]["num_replicas"], 3)
+        for url in self.urls:
+            caller = await self.new_caller(url)
+            for _ in range(50):
+                self.assertEqual(len(await caller.connected()), len(wires))
+
+    async def lists_nothing(self, caller: NatsCaller) -> None:
+        """Fires when the servers have agreed that nobody is there."""
+        while True:
+            with contextlib.suppress(LinkError):
+                self.assertEqual(list(await caller.connected()), [])
+                break
 
     async def reaches(self, caller: NatsCaller, wire: Wire) -> None:
         """Fires when a call has come through; it may take a while until the servers agree."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -46,6 +47,11 @@ class BucketTests(NatsCase):
             {entry.key: entry.value for entry in found}, {"=.CP1": b"1", "a.CP2": b"2"}
         )
 
+    async def test_who_reads_makes_none(self):
+        self.assertEqual(list(await self.bucket.all()), [])
+        answer = await self.link_.request("$JS.API.STREAM.NAMES", timeout=5)
+        self.assertEqual(json.loads(answer.data)["total"], 0)
+
     async def test_what_is_stored_is_told(self):
         told = []
         self.link_.subscribe("told.owner.>", told.append)
@@ -73,5 +79,7 @@ class BucketTests(NatsCase):
 class NoJetStreamTests(NatsCase):
     async def test_it_says_what_to_do(self):
         link = await self.link()
-        with self.assertRaisesRegex(BucketError, "start nats-server with -js"):
-            await Bucket(link, "b1").put("=.CP1", b"1")
+        bucket = Bucket(link, "b1")
+        for use in (lambda: bucket.put("=.CP1", b"1"), bucket.all):
+            with self.assertRaisesRegex(BucketError, "start nats-server with -js"):
+                await use()

@@ -207,20 +207,26 @@ class Coming(NatsCase):
             twice.addErrback(lambda failure: failure.trap(NoResponders))
 
     async def test_a_server_that_hangs_is_left(self) -> None:
-        second = await self.serve()
-        link = await self.link(self.server.url, second.url, ping_interval=0.2)
-        hangs = self.server if link.client.connected_url.port == self.port(self.server) else second
-        hangs.signal("STOP")
-        other = second if hangs is self.server else self.server
-
-        def moved() -> bool:
-            return link.connected and link.client.connected_url.port == self.port(other)
-
-        await until(moved, reactor, 20)
+        servers = [self.server, await self.serve()]
+        for number, server in enumerate(servers):
+            there = await self.link(server.url)
+            there.subscribe(f"at.{number}", echo(there))
+            await there.flush()
+        link = await self.link(*(server.url for server in servers), ping_interval=0.2)
+        hangs = 1 if await self.is_at(1, link) else 0
+        servers[hangs].signal("STOP")
+        while not await self.is_at(1 - hangs, link):
+            pass  # it has waited
+        servers[hangs].signal("CONT")
 
     @staticmethod
-    def port(server: Any) -> int:
-        return int(server.url.rpartition(":")[2])
+    async def is_at(number: int, link: Link) -> bool:
+        """Whether it is connected to the server where somebody answers to this number."""
+        try:
+            await link.request(f"at.{number}", timeout=0.2, again=True)
+        except (NoResponders, NoAnswer):
+            return False
+        return True
 
     async def test_to_stop_without_a_server(self) -> None:
         await self.server.kill()

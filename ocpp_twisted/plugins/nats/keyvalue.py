@@ -1,8 +1,9 @@
 """A key-value bucket of NATS, over a `Link`: what has been put there, and in which order.
 
-Imports msgspec and the link. nats-py's own bucket makes a task and a timer for each request. What
-is sent and answered here is what any client of NATS sends. Source: NATS documentation, "JetStream
-wire API reference", and ADR-8, "JetStream based Key-Value Stores".
+Imports msgspec, the link and `pages`. nats-py's own bucket makes a task and a timer for each
+request, and takes one of a cluster for empty whose entries are still on their way. What is sent and
+answered here is what any client of NATS sends. Source: NATS documentation, "JetStream wire API
+reference", and ADR-8, "JetStream based Key-Value Stores".
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from twisted.python.failure import Failure
 from ocpp_twisted.errors import Outdated
 from ocpp_twisted.plugins.nats.errors import Disconnected, LinkError, NoResponders
 from ocpp_twisted.plugins.nats.link import Link
+from ocpp_twisted.plugins.nats.pages import Pages, PagesError
 from ocpp_twisted.plugins.nats.protocol import Message
 
 __all__ = ["Bucket", "BucketError", "Conflict", "Entry"]
@@ -32,7 +34,10 @@ _NO_STREAM = 10059
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _IN_USE = 10058
 _EXPECTED = b"Nats-Expected-Last-Subject-Sequence"
-_DELETE = b"KV-Operation: DEL\r\n"
+_OPERATION = b"KV-Operation:"
+_DELETE = _OPERATION + b" DEL\r\n"
+#: Seconds after which JetStream forgets whom it has shown a bucket, if it is not told to.
+_FORGOTTEN_SECONDS = 30
 _encode = msgspec.json.Encoder().encode
 
 
@@ -73,6 +78,7 @@ class _Answer(Struct):
     error: _Error | None = None
     seq: int = 0
     message: _Stored | None = None
+    name: str = ""
 
 
 class _Republish(Struct):
@@ -100,7 +106,7 @@ _read_answer = msgspec.json.Decoder(_Answer).decode
 
 
 class Bucket:
-    """A bucket, which is made when it is missing.
+    """A bucket, which is made when it is missing; but not by `all`.
 
     All errbacks are `LinkError`; those of them that JetStream causes are `BucketError`.
 
@@ -132,10 +138,7 @@ class Bucket:
 
     async def _make(self) -> None:
         subject = f"$JS.API.STREAM.CREATE.{self._config.name}"
-        try:
-            answer = await self._ask_once(subject, _encode(self._config))
-        except NoResponders as error:
-            raise BucketError("NATS has no JetStream: start nats-server with -js") from error
+        answer = await self._ask_jetstream(subject, _encode(self._config))
         if answer.error is not None and answer.error.err_code != _IN_USE:
             raise BucketError(f"the bucket {self.name}: {answer.error.description}")
 
@@ -161,28 +164,38 @@ class Bucket:
         return asked.addCallback(self._revision)
 
     async def all(self) -> Sequence[Entry]:
-        """All that has been put, and was not deleted.
+        """All that has been put, and was not deleted; nothing if the bucket is missing.
+
+        Who reads does not make it: on how many servers it is to be, only those know who write.
 
         :raises LinkError: if it cannot be read.
         """
-        await self._make()
-        client = self._link.client
-        found: list[Entry] = []
-
-        async def read() -> None:
-            try:
-                bucket = await client.jetstream().key_value(self.name)
-                watcher: Any = await bucket.watchall(ignore_deletes=True)
-                try:
-                    while (entry := await watcher.updates(_SECONDS)) is not None:
-                        found.append(Entry(entry.key, entry.value or b"", entry.revision))
-                finally:
-                    await watcher.stop()
-            except Exception as error:  # of many kinds
-                raise BucketError(f"the bucket {self.name}: {error!r}") from error
-
-        await self._link.run(read())
-        return found
+        stream = self._config.name
+        consumer = {
+            "deliver_policy": "last_per_subject",
+            "filter_subject": f"{self._prefix}>",
+            "ack_policy": "none",
+            "num_replicas": 1,
+            "mem_storage": True,
+            "inactive_threshold": _FORGOTTEN_SECONDS * _NANOSECONDS,
+        }
+        answer = await self._ask_jetstream(
+            f"$JS.API.CONSUMER.CREATE.{stream}",
+            _encode({"stream_name": stream, "config": consumer}),
+        )
+        if answer.error is not None:
+            if answer.error.err_code == _NO_STREAM:
+                return []
+            raise BucketError(f"the bucket {self.name}: {answer.error.description}")
+        try:
+            stored = await Pages(self._link, stream, answer.name, _SECONDS).all()
+        except PagesError as error:
+            raise BucketError(f"the bucket {self.name}: {error}") from error
+        return [
+            Entry(message.subject[len(self._prefix) :], message.data, revision)
+            for revision, message in stored
+            if _OPERATION not in message.head
+        ]
 
     def _entry(self, answer: _Answer, key: str) -> Entry | None:
         if answer.error is not None:
@@ -191,7 +204,7 @@ class Bucket:
             raise BucketError(f"the bucket {self.name}: {answer.error.description}")
         stored = answer.message
         assert stored is not None
-        if stored.hdrs and b"KV-Operation:" in base64.b64decode(stored.hdrs):
+        if stored.hdrs and _OPERATION in base64.b64decode(stored.hdrs):
             return Entry(key, None, stored.seq)
         return Entry(key, base64.b64decode(stored.data), stored.seq)
 
@@ -220,6 +233,12 @@ class Bucket:
 
         asked: Deferred[Any] = self._ask_once(*question)
         return asked.addCallbacks(answered, failed)
+
+    async def _ask_jetstream(self, subject: str, payload: bytes) -> _Answer:
+        try:
+            return await self._ask_once(subject, payload)
+        except NoResponders as error:
+            raise BucketError("NATS has no JetStream: start nats-server with -js") from error
 
     def _ask_once(self, subject: str, payload: bytes, head: bytes = b"") -> Deferred[_Answer]:
         if not self._link.connected:

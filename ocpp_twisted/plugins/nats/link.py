@@ -126,16 +126,6 @@ class Link:
         """Whether messages can be sent now, and all subscriptions are in force."""
         return self._up and self._direct is not None and not self._direct.lost
 
-    @property
-    def client(self) -> Client:
-        """nats-py's client of the present connection, for what is not here; another may follow.
-
-        :raises Disconnected: if there is no connection.
-        """
-        self._there()
-        assert self._client is not None
-        return self._client
-
     def _there(self) -> Direct:
         direct = self._direct
         if direct is None or direct.lost:
