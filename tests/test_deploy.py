@@ -100,6 +100,10 @@ class DistributedTests(Commands):
         for name, gateway in gateways.items():
             self.starts(gateway["command"])
             self.assertIn(f"--node={name}", gateway["command"])
+            # Workers answer; gateways have the records, too.
+            order = re.findall(r"--action-plugin=(\w+)", " ".join(gateway["command"]))
+            self.assertEqual(order, ["nats", "local"])
+            self.assertIn("PGPASSWORD", gateway["environment"])
         self.assertEqual(len({port for one in gateways.values() for port in one["ports"]}), 3)
 
     def test_the_workers(self) -> None:
@@ -111,6 +115,14 @@ class DistributedTests(Commands):
         store = options.settings.plugin_config["local"]["store"]
         self.assertEqual(re.findall(r"@(.*)/", store), ["postgres"])
         self.assertIn("postgres", self.services)
+        self.assertIn("PGPASSWORD", worker["environment"])
+
+    def test_the_database_is_not_ready_before_it_can_be_reached(self) -> None:
+        # While the image makes a database it has a server on its socket alone.
+        check = self.services["postgres"]["healthcheck"]
+        self.assertIn("-h 127.0.0.1", " ".join(check["test"]))
+        # And that may take longer than the three attempts that Docker makes.
+        self.assertEqual(check["start_period"], "120s")
 
     def test_every_option_exists(self) -> None:
         names = option_names(self.toml.read_text())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +18,7 @@ from ocpp_twisted import v16
 from ocpp_twisted.interfaces import IActionPlugin
 from ocpp_twisted.plugin import ActionPlugin, after, on
 from ocpp_twisted.plugins.http import HTTPPlugin
+from ocpp_twisted.plugins.local import LocalPlugin
 from ocpp_twisted.plugins.nats.active import ActiveNatsPlugin
 from ocpp_twisted.plugins.nats.passive import NatsPlugin
 from ocpp_twisted.plugins.nats.protocol import Message
@@ -25,6 +26,7 @@ from ocpp_twisted.service import Server, Settings
 from ocpp_twisted.worker_service import WorkerService, WorkerSettings
 from tests.nats.gateways import ActiveCase
 from tests.nats.passive import PassiveCase
+from tests.plugins.local.databases import empty_url
 from tests.support import HEARTBEAT, Wire, connect, frame, online, request, until
 
 BOOT = '[2,"b1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]'
@@ -70,7 +72,7 @@ class EarlyTests(PassiveCase):
 
 class ServersTests(ActiveCase):
     async def start_server(
-        self, node: str, *plugins: IActionPlugin, ws: Sequence[str] = ()
+        self, node: str, *plugins: IActionPlugin, ws: Sequence[str] = (), **more: dict[str, Any]
     ) -> tuple[Server, HTTPPlugin]:
         """A server with HTTP, whose charge points are in memory."""
         http, active = HTTPPlugin(reactor), ActiveNatsPlugin(reactor)
@@ -81,6 +83,7 @@ class ServersTests(ActiveCase):
             plugin_config={
                 "http": {"listen": "tcp:0:interface=127.0.0.1"},
                 "nats": self.config(node=node),
+                **more,
             },
             data_directory=Path(self.mktemp()),
             grace=0.1,
@@ -236,3 +239,37 @@ class ServersTests(ActiveCase):
         wire.says(f'[3,"{message_id}",{{"status":"Accepted"}}]')
         await self.meanwhile(lambda: boots.results)
         self.assertEqual(boots.results, [v16.ResetResponse(status="Accepted")])
+
+    async def test_a_gateway_has_the_records_of_its_workers(self):
+        config = {"store": empty_url(self.directory)}
+        worker = WorkerService(
+            WorkerSettings(
+                action_plugins=[LocalPlugin()],
+                plugin_config={"nats": self.config(node="worker"), "local": config},
+            ),
+            reactor,
+        )
+        await worker.startService()
+        self.addCleanup(worker.stopService)
+        plugin = NatsPlugin(reactor)
+        one, http = await self.start_server("one", plugin, LocalPlugin(), local=config)
+        await self.meanwhile(lambda: worker.link.connected and not plugin.trouble())
+        status, _ = await self.ask(http, "PUT", "/id-tags/RED", {"status": "Accepted"})
+        self.assertEqual(status, 200)
+        wire = self.charge_point(one)
+        wire.says('[2,"a1","Authorize",{"idTag":"RED"}]')
+        answer = await self.call_heard(wire)
+        self.assertEqual(answer, [3, "a1", {"idTagInfo": {"status": "Accepted"}}])
+        start = {"connectorId": 1, "idTag": "RED", "meterStart": 0, "timestamp": NOW.isoformat()}
+        wire.says(json.dumps([2, "s1", "StartTransaction", start]))
+        _, _, started = await self.call_heard(wire)
+        status, page = await self.ask(http, "GET", "/transactions")
+        found = [item["transactionId"] for item in page["items"]]
+        self.assertEqual((status, found), (200, [started["transactionId"]]))
+        calls = {name: count for (name,), count in answered(plugin).items() if count}
+        self.assertEqual(calls, {"answered": 2})
+
+
+def answered(plugin: NatsPlugin) -> Mapping[Any, float]:
+    (measure,) = [one for one in plugin.measures() if one.name == "ocpp_nats_calls_total"]
+    return measure.values
