@@ -10,8 +10,10 @@ import sys
 import tomllib
 from collections.abc import Sequence
 from contextlib import redirect_stdout
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from unittest import skipUnless
 
@@ -81,6 +83,47 @@ class CommandTests(Commands):
             for name in line.split():
                 self.assertTrue((ROOT / name).exists(), name)
                 self.assertIn(f"!{name}", ignored)
+
+
+class _Health(BaseHTTPRequestHandler):
+    """Answers with `status`, and says why."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.end_headers()
+        self.wfile.write(f"{self.path} {self.status}".encode())
+
+    def log_message(self, *arguments: object) -> None:
+        """Nothing."""
+
+
+class HealthCheckTests(SynchronousTestCase):
+    def check(self, status: int) -> subprocess.CompletedProcess[str]:
+        """Ask a server that answers with a status, as the image does."""
+        image = (DEPLOY / "Dockerfile").read_text().replace("\\\n", "")
+        (command,) = re.findall(r"^HEALTHCHECK .* CMD (\[.*\])$", image, re.MULTILINE)
+        python, option, script = json.loads(command)
+        self.assertEqual((python, option), ("python", "-c"))
+        handler = type("Handler", (_Health,), {"status": status})
+        with HTTPServer(("127.0.0.1", 0), handler) as server:
+            port = config.read(DEPLOY / "ocpp.toml").plugin_config["http"]["listen"]
+            self.assertIn("8080", port)
+            thread = Thread(target=server.handle_request)
+            thread.start()
+            here = script.replace("8080", str(server.server_port))
+            done = subprocess.run([sys.executable, option, here], capture_output=True, text=True)
+            thread.join()
+        return done
+
+    def test_all_is_well(self) -> None:
+        done = self.check(200)
+        self.assertEqual((done.returncode, done.stdout), (0, "/healthz 200\n"), done.stderr)
+
+    def test_it_says_why_it_is_red(self) -> None:
+        done = self.check(503)
+        self.assertEqual((done.returncode, done.stdout), (1, "/healthz 503\n"), done.stderr)
 
 
 class DistributedTests(Commands):
