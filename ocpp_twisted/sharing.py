@@ -199,6 +199,8 @@ class Sharing:
         self._later = None
         for identity, (remembered, _) in list(self._failed.items()):
             self.changed(identity, remembered)
+            if identity in self._failed:  # at once: there is nobody to keep anything, still
+                break
 
     def stop(self) -> None:
         """Try no more, until a charge point connects again."""
