@@ -171,6 +171,7 @@ class Answering:
                 return
             outcome = ensureDeferred(outcome)
         call = OpenCall(event, 0.0, self)
+        remembered.working += 1
         if self._state is State.OPEN:
             self._wait_for(call)
         else:  # the handler has closed it
@@ -224,6 +225,7 @@ class Answering:
             connection._go_on()
         else:
             self._answer_nobody(call, response)
+        self._remembered.worked()
 
     def _fail_later(self, failure: Failure, call: OpenCall) -> None:
         connection = self._done(call)
@@ -234,6 +236,7 @@ class Answering:
             self._remembered.forget(call)
             if not failure.check(CallFault):
                 self._tell_failure(call.event, failure)
+        self._remembered.worked()
 
     def _answer_nobody(self, call: OpenCall, response: Any) -> None:
         """A handler is done when nobody waits for the answer: it is kept for a retry."""
@@ -246,6 +249,8 @@ class Answering:
             self._tell_failure(event, Failure())
         else:
             self._keep(event, frame, self._routes[event.action.name])
+            if self._remembered.unshared:  # it may be elsewhere already
+                self._changed()
 
     def _unanswered(self, call: OpenCall) -> None:
         """A handler has not answered in time: the charge point must not wait for ever."""

@@ -50,6 +50,8 @@ from ocpp_twisted.versions import CATALOGUES
 __all__ = ["CentralSystem"]
 
 _log = Logger()
+#: Seconds that handlers have to end before what is remembered is shared without their answers.
+_WORK_SECONDS = 0.8
 #: Seconds between two bunches of connections that are closed.
 _DRAIN_SECONDS = 0.1
 
@@ -219,7 +221,10 @@ class CentralSystem:
         remembered = self._memory.find(identity) if connection is None else connection.remembered
         if remembered is None or self._sharing is None:
             return succeed(None)
-        return self._sharing.share(identity, remembered)
+        sharing = self._sharing
+        idle: Deferred[Any] = remembered.idle().addTimeout(_WORK_SECONDS, self._clock)
+        idle.addErrback(lambda failure: None)  # it takes too long
+        return idle.addCallback(lambda _: sharing.share(identity, remembered))
 
     def stop(self, grace: float, rate: int | None = None) -> Deferred[None]:
         """Close every connection with 1001.

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
+
 from ocpp_twisted.identity import Identity
 from ocpp_twisted.interfaces import KnownChargePoint
 from ocpp_twisted.limits import Limits
@@ -55,6 +57,7 @@ class Remembered:
     :ivar sharing: is told of what other processes should know too; None if there are none.
     :ivar revision: of what was shared last; None if that is not known.
     :ivar unshared: whether there are answers that others know nothing of.
+    :ivar working: how many handlers work for it, on whichever connection their CALLs came.
     :ivar since: when its connection was made, if others are told of it: seconds since 1970, and
         later than that of its connection before, at whichever process.
     """
@@ -69,6 +72,8 @@ class Remembered:
         "sharing",
         "since",
         "unshared",
+        "waiting",
+        "working",
     )
 
     def __init__(self, sharing: Any = None) -> None:
@@ -81,6 +86,9 @@ class Remembered:
         self.revision: int | None = None
         self.unshared = False
         self.since = 0.0
+        self.working = 0
+        #: Those who wait until no handler works.
+        self.waiting: list[Deferred[None]] | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -105,6 +113,22 @@ class Remembered:
         """Its registration is decided anew; what it was told before is told no more."""
         self.registration.boot_answered(status)
         self.answers.clear()
+
+    def idle(self) -> Deferred[None]:
+        """Fires when no handler works for it; it may be cancelled."""
+        if not self.working:
+            return succeed(None)
+        idle: Deferred[None] = Deferred()
+        self.waiting = [*(self.waiting or ()), idle]
+        return idle
+
+    def worked(self) -> None:
+        """A handler is done, and what it has returned is answered or kept."""
+        self.working -= 1
+        if self.waiting and not self.working:
+            waiting, self.waiting = self.waiting, None
+            for idle in waiting:
+                idle.callback(None)
 
     def answer(self, event: CallReceived, now: float) -> bytes | None:
         """The CALLRESULT that this CALL got before; None if it is new."""

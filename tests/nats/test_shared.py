@@ -46,7 +46,7 @@ async def hang_up(gateway: Gateway) -> None:
 
 
 class Business(ActionPlugin):
-    """Answers; a StopTransaction when `done` fires, if it is there."""
+    """Answers; StopTransaction and StatusNotification when `done` fires, if it is there."""
 
     name = "business"
 
@@ -72,8 +72,10 @@ class Business(ActionPlugin):
         return v16.MeterValuesResponse()
 
     @on(v16.StatusNotificationRequest)
-    def status_notification(self, charge_point, request):
+    async def status_notification(self, charge_point, request):
         self.others += 1
+        if self.done is not None:
+            await self.done
         return v16.StatusNotificationResponse()
 
     @on(v201.TransactionEventRequest)
@@ -165,6 +167,29 @@ class SharedTests(ActiveCase):
 
     async def test_values_when_its_gateway_has_stopped(self):
         await self.is_known_elsewhere(VALUES, "1.6", Gateway.stop)
+
+    async def test_a_handler_that_works_when_it_connects_elsewhere(self):
+        one, first, old = await self.on("one")
+        first.done = Deferred()
+        old.says(STOP)
+        await self.served(one)
+        _, second, new = await self.on("two")
+        new.says(STOP)
+        await self.meanwhile(lambda: old.connection.remembered.waiting)
+        first.done.callback(None)
+        self.assertEqual(await self.call_heard(new), [3, "s1", {}])
+        self.assertEqual((first.stops, second.stops), (1, 0))
+
+    async def test_a_handler_that_ends_when_it_has_left(self):
+        one, first, old = await self.on("one")
+        first.done = Deferred()
+        old.says(STATUS)
+        await self.served(one)
+        old.connection.lost("gone")
+        first.done.callback(None)
+        _, second, new = await self.on("two")
+        self.assertEqual(await self.answer(new, STATUS), [3, "n1", {}])
+        self.assertEqual((first.others, second.others), (1, 0))
 
     async def test_what_others_put_late_is_not_lost_and_does_no_harm(self):
         one, first, old = await self.on("one")
